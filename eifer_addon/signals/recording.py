@@ -1,0 +1,130 @@
+"""A recording: raw channels with their rate, units and events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import EiferError
+from ..files import load_npz, save_npz
+
+_KIND = "recording"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened during a recording.
+
+    Attributes
+    ----------
+    onset_s : float
+        Seconds after the first sample.
+    name : str
+        What happened.
+    duration_s : float
+        0 for a moment.
+    """
+
+    onset_s: float
+    name: str
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Raw channels, lazily sliced.
+
+    Attributes
+    ----------
+    channels : tuple of str
+        Channel names as in the file.
+    units : tuple of str
+        One per channel; ``"?"`` where the file does not say.
+    rate_hz : float
+        Sampling rate.
+    n_samples : int
+        Samples per channel.
+    read_samples : callable
+        ``read_samples(start, stop) -> (n_channels, stop - start)`` float64 in the units above.
+    events : tuple of Event
+    source : mapping
+        ``file``, ``sha256``, ``format`` and whatever the reader knows (``simulated`` …).
+    holds_envelope : bool
+        True when the channels are activity envelopes already, not raw EMG.
+    """
+
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    rate_hz: float
+    n_samples: int
+    read_samples: Callable[[int, int], np.ndarray]
+    events: tuple[Event, ...] = ()
+    source: Mapping[str, Any] = field(default_factory=dict)
+    holds_envelope: bool = False
+
+    @classmethod
+    def from_array(
+        cls, samples: np.ndarray, rate_hz: float, channels: tuple[str, ...], **details: Any
+    ) -> Recording:
+        """A recording over an array (n_channels, n_samples) in memory."""
+        data = np.asarray(samples, np.float64)
+        details.setdefault("units", ("?",) * len(channels))
+        return cls(
+            channels=tuple(channels), rate_hz=float(rate_hz), n_samples=data.shape[1],
+            read_samples=lambda start, stop: data[:, start:stop], **details,
+        )  # fmt: skip
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.rate_hz
+
+    def data(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Samples (n_channels, n) from `start` to `stop`."""
+        return self.read_samples(start, self.n_samples if stop is None else stop)
+
+    def describe(self) -> str:
+        """A few lines that a person can read."""
+        name = Path(str(self.source.get("file", "memory"))).name
+        lines = [
+            f"Recording {name}: {len(self.channels)} channels, {self.rate_hz:g} Hz, "
+            f"{self.duration_s:.2f} s, {'envelopes' if self.holds_envelope else 'raw EMG'}",
+            "  channels: "
+            + ", ".join(f"{c} [{u}]" for c, u in zip(self.channels, self.units, strict=True)),
+            f"  events: {len(self.events)}",
+        ]
+        return "\n".join(lines + [f"  {key}: {value}" for key, value in self.source.items()])
+
+    def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
+        """Write the recording as a versioned ``.npz``."""
+        arrays = {
+            "samples": self.data(),
+            "onsets": np.array([e.onset_s for e in self.events], np.float64),
+            "durations": np.array([e.duration_s for e in self.events], np.float64),
+        }
+        meta = {
+            "channels": list(self.channels), "units": list(self.units), "rate_hz": self.rate_hz,
+            "source": dict(self.source), "holds_envelope": self.holds_envelope,
+            "events": [e.name for e in self.events],
+        }  # fmt: skip
+        return save_npz(path, _KIND, _VERSION, arrays, meta, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recording:
+        """Read a recording that :meth:`save` wrote."""
+        arrays, meta, _ = load_npz(path, _KIND, _VERSION)
+        try:
+            rows = zip(arrays["onsets"], meta["events"], arrays["durations"], strict=True)
+            return cls.from_array(
+                arrays["samples"], meta["rate_hz"], tuple(meta["channels"]),
+                units=tuple(meta["units"]), source=meta["source"],
+                holds_envelope=meta["holds_envelope"],
+                events=tuple(Event(float(o), n, float(d)) for o, n, d in rows),
+            )  # fmt: skip
+        except (KeyError, ValueError) as error:
+            raise EiferError(f"{path} lacks a part of a recording: {error}.") from error

@@ -1,0 +1,121 @@
+"""The expression track: what everything becomes and what goes anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import EiferError
+from .files import load_npz, save_npz
+from .spaces import ExpressionSpace, get_space
+
+_KIND = "expression_track"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExpressionTrack:
+    """Expression coefficients over time in a named space.
+
+    Attributes
+    ----------
+    space : ExpressionSpace
+        What the columns mean.
+    coefficients : numpy.ndarray
+        float32, shape (n_frames, n_coefficients).
+    timestamps : numpy.ndarray
+        float64, shape (n_frames,), seconds, strictly increasing.
+    confidence : numpy.ndarray
+        float32, shape (n_frames,), in [0, 1]; 0 marks a gap that is not to be keyed.
+    head_pose : numpy.ndarray or None
+        float32, shape (n_frames, 6): axis-angle rotation in radians (model axes), translation in m.
+    identity : numpy.ndarray or None
+        float32, shape (n_identity,), identity coefficients of the basis.
+    provenance : mapping
+        Model card hash, software version, calibration, source file and its sha256, simulated or not.
+    """
+
+    space: ExpressionSpace
+    coefficients: np.ndarray
+    timestamps: np.ndarray
+    confidence: np.ndarray
+    head_pose: np.ndarray | None = None
+    identity: np.ndarray | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.timestamps)
+        if self.coefficients.shape != (n, len(self.space)):
+            raise EiferError(
+                f"A track in {self.space.name} with {n} timestamps needs coefficients of shape "
+                f"({n}, {len(self.space)}), not {self.coefficients.shape}."
+            )
+        if n > 1 and not np.all(np.diff(self.timestamps) > 0):
+            frame = int(np.argmin(np.diff(self.timestamps) > 0)) + 1
+            raise EiferError(
+                f"The track's timestamps do not increase at frame {frame}.",
+                "Sort the frames by time and drop repeated ones.",
+            )
+        if not np.isfinite(self.coefficients).all():
+            frame, column = np.argwhere(~np.isfinite(self.coefficients))[0]
+            raise EiferError(
+                f"The track holds a value that is not a number at frame {frame}, coefficient "
+                f"'{self.space.coefficients[column]}'.",
+                "Mark the frame as a gap (confidence 0) and give it finite values.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
+
+    @property
+    def duration_s(self) -> float:
+        """Time between the first and the last frame, in seconds."""
+        return float(self.timestamps[-1] - self.timestamps[0]) if len(self) else 0.0
+
+    def column(self, name: str) -> np.ndarray:
+        """One coefficient over time, shape (n_frames,)."""
+        return self.coefficients[:, self.space.coefficients.index(name)]
+
+    def describe(self) -> str:
+        """A few lines that a person can read."""
+        rate = (len(self) - 1) / self.duration_s if self.duration_s else 0.0
+        moving = np.ptp(self.coefficients, axis=0) if len(self) else np.zeros(len(self.space))
+        strongest = ", ".join(self.space.coefficients[k] for k in np.argsort(-moving)[:5])
+        gaps = int(np.sum(self.confidence <= 0))
+        lines = [
+            f"Expression track: {len(self)} frames, {self.duration_s:.2f} s, {rate:.1f} frames/s",
+            f"  space: {self.space.name} ({len(self.space)} coefficients); most moving: {strongest}",
+            f"  gaps: {gaps} frames; head pose: {'yes' if self.head_pose is not None else 'no'}",
+        ]
+        return "\n".join(lines + [f"  {key}: {value}" for key, value in self.provenance.items()])
+
+    def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
+        """Write the track as a versioned ``.npz``."""
+        arrays = {
+            "coefficients": self.coefficients.astype(np.float32),
+            "timestamps": self.timestamps.astype(np.float64),
+            "confidence": self.confidence.astype(np.float32),
+        }
+        if self.head_pose is not None:
+            arrays["head_pose"] = self.head_pose.astype(np.float32)
+        if self.identity is not None:
+            arrays["identity"] = self.identity.astype(np.float32)
+        meta = {"space": self.space.name, "provenance": dict(self.provenance)}
+        return save_npz(path, _KIND, _VERSION, arrays, meta, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> ExpressionTrack:
+        """Read a track that :meth:`save` wrote; raises `EiferError` for anything else."""
+        arrays, meta, _ = load_npz(path, _KIND, _VERSION)
+        try:
+            return cls(
+                get_space(meta["space"]), arrays["coefficients"], arrays["timestamps"],
+                arrays["confidence"], arrays.get("head_pose"), arrays.get("identity"),
+                meta["provenance"],
+            )  # fmt: skip
+        except KeyError as error:
+            raise EiferError(f"{path} lacks the field {error} of an expression track.") from error
