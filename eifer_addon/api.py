@@ -1,0 +1,209 @@
+"""The script API: one function per job.
+
+Operators, the ``eifer`` command line and users' scripts call these and nothing deeper::
+
+    from eifer import api                                  # outside Blender
+    from bl_ext.user_default.eifer import api              # inside Blender
+
+    recording = api.read_recording("session.edf")
+    track = api.emg_to_expression(api.to_activity(recording))
+    obj = api.add_head(bpy.context, api.load_head())
+    api.apply_track(bpy.context, obj, track, take="session")
+
+Only :func:`add_head` and :func:`apply_track` need bpy; they import it when called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import bpy
+
+    from .heads.model import HeadModel
+    from .signals.activity import Activity
+    from .signals.recording import Recording
+    from .track import ExpressionTrack
+
+
+def load_head(path: str | Path | None = None) -> HeadModel:
+    """Load a head model.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A FLAME pickle or npz of the user's, or a head that EIFER saved. None gives the open
+        head (CC0) that comes with the add-on.
+
+    Returns
+    -------
+    HeadModel
+        In metres, +y up, +z forward.
+
+    Raises
+    ------
+    EiferError
+        When the file is missing, is no head, or holds anything but arrays.
+    """
+    if path is None:
+        from .heads.open_head import load_open_head
+
+        return load_open_head()
+    from .heads.flame_file import load_flame
+
+    return load_flame(path)
+
+
+def read_recording(path: str | Path, **choices: Any) -> Recording:
+    """Read a recording of surface EMG.
+
+    Parameters
+    ----------
+    path : path-like
+        EDF/EDF+, CSV/TSV, OpenBCI or FMOV text, or a recording that EIFER saved.
+    **choices
+        What the file does not say itself: ``rate_hz``, ``units``, ``format``, ``envelope``.
+
+    Returns
+    -------
+    Recording
+        Raw channels with rate, units and events, lazily sliced.
+
+    Raises
+    ------
+    EiferError
+        One sentence naming the file, and the channel or record where that is known.
+    """
+    from .signals.readers import read_recording as read
+
+    return read(path, **choices)
+
+
+def to_activity(
+    recording: Recording,
+    preset: str = "clinical",
+    rate_hz: float | None = None,
+    profile: Any = None,
+    montage: Mapping[str, str] | str | Path | None = None,
+) -> Activity:
+    """Turn raw channels into normalised muscle activity.
+
+    Parameters
+    ----------
+    recording : Recording
+        Raw EMG or envelopes.
+    preset : str
+        Filter chain; ``"clinical"`` is zero-phase with a 6 Hz envelope.
+    rate_hz : float, optional
+        Frames per second of the result.
+    profile : optional
+        A subject's calibration; None normalises by the recording itself.
+    montage : mapping or path, optional
+        Channel to muscle; None maps the channels by their names.
+
+    Returns
+    -------
+    Activity
+        0 at rest, 1 at the 95th percentile, per muscle.
+    """
+    from .signals.convert import to_activity as convert
+
+    return convert(recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage)
+
+
+def emg_to_expression(activity: Activity, model: str | Path | None = None) -> ExpressionTrack:
+    """Turn muscle activity into an expression track.
+
+    Parameters
+    ----------
+    activity : Activity
+        Normalised muscle activity.
+    model : path-like, optional
+        An ONNX file of kind ``emg2exp`` with its card; None uses the baseline that comes with
+        the add-on.
+
+    Returns
+    -------
+    ExpressionTrack
+        In the model's expression space, at the activity's timestamps.
+    """
+    from ..models.emg2exp import emg_to_expression as convert
+
+    return convert(activity, model=model)
+
+
+def retarget(track: ExpressionTrack, space_or_head: str | HeadModel) -> ExpressionTrack:
+    """Carry a track into another expression space.
+
+    Parameters
+    ----------
+    track : ExpressionTrack
+        In any space.
+    space_or_head : str or HeadModel
+        The space's name, or the head that shall take the track.
+
+    Returns
+    -------
+    ExpressionTrack
+        The same timestamps, head pose and confidence in the new space.
+    """
+    from .heads.retarget import retarget as carry
+
+    return carry(track, space_or_head)
+
+
+def add_head(context: bpy.types.Context, head: HeadModel, **options: Any) -> bpy.types.Object:
+    """Add a rigged head to the scene (needs bpy, main thread).
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+    head : HeadModel
+        The open head or a FLAME head; a FLAME head without ARKit units gets them here once.
+    **options
+        ``identity``, ``n_identity``, ``n_expression``, ``name``.
+
+    Returns
+    -------
+    bpy.types.Object
+        The mesh object; its parent is the armature.
+    """
+    from .scene.rig import add_head as build
+
+    if head.units is None:
+        from .heads.retarget import with_arkit_units
+
+        head = with_arkit_units(head)
+    return build(context, head, **options)
+
+
+def apply_track(
+    context: bpy.types.Context,
+    obj: bpy.types.Object,
+    track: ExpressionTrack,
+    take: str = "take",
+    **options: Any,
+) -> Any:
+    """Write a track as keys on a rigged head (needs bpy, main thread).
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+    obj : bpy.types.Object
+        What :func:`add_head` returned.
+    track : ExpressionTrack
+        In `arkit52` or in the head's own space.
+    take : str
+        Name of the action slot.
+
+    Returns
+    -------
+    bpy.types.Action
+        The new action.
+    """
+    from .scene.keyframes import apply_track as write
+
+    return write(context, obj, track, take=take, **options)
+

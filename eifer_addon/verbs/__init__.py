@@ -1,0 +1,18 @@
+"""The verbs of the command line, one module each.
+
+A verb has ``HELP``, ``EXAMPLE``, ``add_arguments(parser)`` and ``run(options) -> Result``. It
+calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli` prints.
+"""
+
+from __future__ import annotations
+
+from . import demo, emg, inspect, models, rig
+from .base import Verb
+
+VERBS: dict[str, Verb] = {
+    "demo": demo,
+    "inspect": inspect,
+    "rig": rig,
+    "emg": emg,
+    "models": models,
+}

@@ -1,0 +1,67 @@
+"""What every verb shares: its protocol, its result, and the check for Blender."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import EiferError
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a verb found or made.
+
+    Attributes
+    ----------
+    text : str
+        For a person.
+    values : dict
+        The same as JSON-serialisable values, for ``--json``.
+    """
+
+    text: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Verb(Protocol):
+    """The attributes of a verb's module."""
+
+    HELP: str
+    EXAMPLE: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Result]
+
+
+def require_blender() -> None:
+    """Say that bpy is missing before any work is done."""
+    if importlib.util.find_spec("bpy") is None:
+        raise EiferError(
+            "This verb needs Blender, and its Python module bpy is not installed here.",
+            "Run it as 'blender --command eifer …', or install bpy with pip.",
+        )
+
+
+def require_free(paths: list[Path | None], *, force: bool) -> None:
+    """Refuse before any work when an output exists or its folder does not."""
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise EiferError(f"{path} is a folder.", "Name a file in it.")
+        if path.exists() and not force:
+            raise EiferError(f"{path} exists already.", "Choose another name or add --force.")
+        if not path.absolute().parent.is_dir():
+            raise EiferError(f"The folder of {path} does not exist.", "Create it first.")
+
+
+def positive(text: str) -> float:
+    """An argument that is a number above zero."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
+    return value

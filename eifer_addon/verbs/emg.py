@@ -1,0 +1,108 @@
+"""``eifer emg``: a recording becomes an animated head."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .. import api
+from ..errors import EiferError
+from ..progress import ProgressBar
+from ..signals.activity import Activity
+from ..track import ExpressionTrack
+from .base import Result, positive, require_blender, require_free
+
+HELP = "Turn a recording of facial EMG into a track, a .blend and a film."
+EXAMPLE = "eifer emg session.edf --out take.blend --render take.mp4"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("recording", type=Path, help="EDF, CSV, TSV or text file")
+    parser.add_argument("--out", type=Path, help="the .blend to write")
+    parser.add_argument("--render", type=Path, help="the mp4 to render")
+    parser.add_argument("--track", type=Path, help="the track (.npz) to write")
+    parser.add_argument("--report", type=Path, help="the one-page report (.png) to write")
+    parser.add_argument("--head", type=Path, help="a FLAME pickle or npz (default: the open head)")
+    parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
+    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
+    parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
+    parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
+    parser.add_argument("--take", help="name of the take (default: the file's name)")
+    parser.add_argument("--fps", type=positive, default=30.0, help="frames per second (default 30)")
+    parser.add_argument("--size", type=int, default=512, help="picture side in pixels (default 512)")
+    parser.add_argument("--seconds", type=positive, help="render only the first seconds")
+    parser.add_argument("--engine", choices=("workbench", "cycles"), default="workbench")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Read, convert, key, save and render, as far as outputs were asked for."""
+    outputs = [options.out, options.render, options.track, options.report]
+    if not any(outputs):
+        raise EiferError(
+            "No output was named.", "Add --out, --render, --track or --report with a file name."
+        )
+    require_free(outputs, force=options.force)
+    if options.out or options.render:
+        require_blender()
+    choices = {} if options.rate is None else {"rate_hz": options.rate}
+    recording = api.read_recording(options.recording, **choices)
+    activity = api.to_activity(recording, preset=options.preset, montage=options.montage)
+    track = api.emg_to_expression(activity, model=options.model)
+    written: dict[str, str] = {}
+    if options.track:
+        written["track"] = str(track.save(options.track, overwrite=options.force))
+    if options.report:
+        from ..report import write_report
+
+        write_report(options.report, recording, activity, track, overwrite=options.force)
+        written["report"] = str(options.report)
+    if options.out or options.render:
+        written |= _to_scene(options, activity, track)
+    return _result(activity, track, written)
+
+
+def _to_scene(
+    options: argparse.Namespace, activity: Activity, track: ExpressionTrack
+) -> dict[str, str]:
+    from ..scene import headless, stage
+
+    head = api.load_head(options.head)
+    context = headless.empty_scene(options.fps)
+    obj = api.add_head(context, head)
+    if track.space.name != "arkit52":
+        track = api.retarget(track, head)
+    api.apply_track(context, obj, track, take=options.take or options.recording.stem)
+    stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
+    written: dict[str, str] = {}
+    scene = context.scene
+    if options.out:
+        written["blend"] = str(headless.save_blend(options.out, overwrite=options.force))
+    if options.render:
+        if options.seconds:
+            last = scene.frame_start + round(options.seconds * options.fps) - 1
+            scene.frame_end = min(scene.frame_end, last)
+        film = headless.render_film(
+            context, options.render, overwrite=options.force,
+            on_progress=ProgressBar("Rendering"),
+        )  # fmt: skip
+        written["render"] = str(film)
+    return written
+
+
+def _result(activity: Activity, track: ExpressionTrack, written: dict[str, str]) -> Result:
+    text = "\n".join([
+        activity.describe(), track.describe(),
+        *(f"{kind}: {path}" for kind, path in written.items()),
+    ])  # fmt: skip
+    values: dict[str, Any] = {
+        "files": written,
+        "muscles": dict(zip(activity.channels, activity.muscles, strict=True)),
+        "unmapped": list(activity.unmapped),
+        "frames": len(track),
+        "space": track.space.name,
+        "provenance": dict(track.provenance),
+    }
+    return Result(text, values)
