@@ -1,0 +1,1 @@
+"""Tests that need bpy: the rig, the keys, the operators."""
