@@ -76,12 +76,19 @@ class ModelCard:
             if version > FORMAT_VERSION:
                 raise EiferError(f"{where} needs a newer EIFER (card format {version}).", "Update.")
             for name in ("inputs", "outputs", "sources"):
-                values[name] = tuple(values[name])
+                if not isinstance(values.get(name, []), list):
+                    raise TypeError(f"'{name}' is not a list")
+                values[name] = tuple(str(item) for item in values.get(name, []))
+            for name in ("name", "kind", "space"):
+                if not isinstance(values[name], str):
+                    raise TypeError(f"'{name}' is not text")
             card = cls(**values)
-        except (ValueError, KeyError, TypeError) as error:
-            raise EiferError(f"The model card of {where} is damaged: {error}.") from error
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise EiferError(
+                f"The model card of {where} is damaged: {error}.", "Export the model again."
+            ) from error
         if card.kind not in KINDS:
-            raise EiferError(f"{where} is of the unknown kind '{card.kind}'.")
+            raise EiferError(f"{where} is of the unknown kind '{card.kind}'.", "Update.")
         return card
 
     def describe(self) -> str:

@@ -1,0 +1,137 @@
+"""From muscle activity to an expression track, with any model of the kind ``emg2exp``."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..eifer_addon.errors import EiferError
+from ..eifer_addon.signals.activity import Activity
+from ..eifer_addon.spaces import get_space
+from ..eifer_addon.track import ExpressionTrack
+from .sessions import WEIGHTS, Model, load_model
+
+_OTHER_SIDE = {"left": "right", "right": "left"}
+
+
+@functools.cache
+def default_model() -> Model:
+    """The model that is used when none is named: the baseline of the muscle table."""
+    return load_model(WEIGHTS / "emg2exp_baseline.onnx", kind="emg2exp")
+
+
+@functools.cache
+def software_version() -> str:
+    """The add-on's version as its manifest says it."""
+    root = Path(__file__).parents[1]
+    for name, keys in (("blender_manifest.toml", ()), ("pyproject.toml", ("project",))):
+        try:
+            values: Any = tomllib.loads((root / name).read_text("utf-8"))
+            for key in keys:
+                values = values[key]
+            return str(values["version"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return "unknown"
+
+
+def emg_to_expression(
+    activity: Activity,
+    model: Model | str | Path | None = None,
+    *,
+    fill: str = "rest",
+) -> ExpressionTrack:
+    """Turn muscle activity into expression coefficients, frame by frame.
+
+    Parameters
+    ----------
+    activity : Activity
+        Normalised activity (n_frames, n_muscles).
+    model : Model or path-like, optional
+        A model of the kind ``emg2exp``; the baseline when None.
+    fill : {"rest", "mirror"}
+        What a muscle does that was not recorded: it rests (0), or it copies the same muscle of
+        the other side where that was recorded. Copying invents symmetry; the track says so.
+
+    Returns
+    -------
+    ExpressionTrack
+        In the space of the model's card, with the activity's timestamps, confidence 1, and the
+        muscles that were missing or mirrored in its provenance.
+
+    Raises
+    ------
+    EiferError
+        When no muscle of the activity is known to the model, or a value is not a number.
+    """
+    chosen = model if isinstance(model, Model) else _load(model)
+    inputs, notes = _inputs(activity, chosen, fill)
+    coefficients = chosen.run(inputs).astype(np.float32, copy=False)
+    space = get_space(chosen.card.space)
+    return ExpressionTrack(
+        space,
+        space.clip(coefficients).astype(np.float32, copy=False),
+        activity.timestamps,
+        np.ones(len(activity), np.float32),
+        provenance=_provenance(activity, chosen, notes),
+    )
+
+
+def _load(model: str | Path | None) -> Model:
+    return default_model() if model is None else load_model(model, kind="emg2exp")
+
+
+def _inputs(activity: Activity, model: Model, fill: str) -> tuple[np.ndarray, dict[str, list[str]]]:
+    """Columns in the order of the card, and what became of the muscles."""
+    if fill not in ("rest", "mirror"):
+        raise EiferError(f"'{fill}' is no way to fill missing muscles.", "Use 'rest' or 'mirror'.")
+    wanted = model.card.inputs
+    notes: dict[str, list[str]] = {"missing_muscles": [], "mirrored_muscles": []}
+    notes["unused_muscles"] = [m for m in activity.muscles if m not in wanted]
+    if not set(wanted) & set(activity.muscles):
+        raise EiferError(
+            f"None of the activity's muscles ({', '.join(activity.muscles) or 'none'}) is known "
+            f"to the model '{model.card.name}'.",
+            "Map the recording's channels to muscles such as 'zygomaticus.left'.",
+        )
+    inputs = np.zeros((len(activity), len(wanted)), np.float32)
+    for k, name in enumerate(wanted):
+        muscle, _, side = name.rpartition(".")
+        other = f"{muscle}.{_OTHER_SIDE.get(side, '')}"
+        if name in activity.muscles:
+            inputs[:, k] = activity.column(name)
+        elif fill == "mirror" and other in activity.muscles:
+            inputs[:, k] = activity.column(other)
+            notes["mirrored_muscles"].append(name)
+        else:
+            notes["missing_muscles"].append(name)
+    return inputs, notes
+
+
+def _provenance(activity: Activity, model: Model, notes: Mapping[str, list[str]]) -> dict[str, Any]:
+    source = dict(activity.source)
+    calibration = {
+        muscle: {"baseline": float(low), "scale": float(scale)}
+        for muscle, low, scale in zip(
+            activity.muscles, activity.baseline, activity.scale, strict=True
+        )
+    }
+    return {
+        "model": model.card.name,
+        "model_sha256": model.sha256,
+        "model_card_format": model.card.format_version,
+        "model_licence": model.card.licence,
+        "software": f"eifer {software_version()}",
+        "source": source.get("file", ""),
+        "source_sha256": source.get("sha256", ""),
+        "simulated": bool(source.get("simulated", False)),
+        "filters": list(activity.filters),
+        "delay_ms": activity.delay_ms,
+        "calibration": calibration,
+        **notes,
+    }
