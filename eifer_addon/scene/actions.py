@@ -1,0 +1,103 @@
+"""Actions with slots: where the curves of a take live, in every Blender version we support.
+
+From 4.4 an action holds one slot per animated datablock, and each slot has its bag of curves.
+Up to 4.3 an action serves one datablock and plays the bag itself; there a take is one action per
+datablock. Nothing else in the add-on knows about the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+
+#: Slots came with 4.4.
+HAS_SLOTS = bpy.app.version >= (4, 4, 0)
+_LINEAR = 1
+
+
+@dataclass
+class Take:
+    """A new take: its action, and one bag of curves per animated datablock."""
+
+    name: str
+    action: Any = None
+    strip: Any = None
+
+    def bag(self, block: bpy.types.ID, suffix: str = "") -> Any:
+        """A new slot for `block` and its bag of curves; the block plays it from now on.
+
+        Parameters
+        ----------
+        block : bpy.types.ID
+            The datablock to be animated.
+        suffix : str
+            Told apart from the take's other slots by this; empty for the main one.
+        """
+        title = f"{self.name} {suffix}".strip()
+        data = block.animation_data or block.animation_data_create()
+        if not HAS_SLOTS:
+            legacy = bpy.data.actions.new(title)
+            legacy.use_fake_user = True
+            data.action = legacy
+            self.action = self.action or legacy
+            return legacy
+        if self.action is None:
+            self.action = bpy.data.actions.new(self.name)
+            self.action.use_fake_user = True
+            self.strip = self.action.layers.new("Take").strips.new(type="KEYFRAME")
+        slot = self.action.slots.new(id_type=block.id_type, name=title)
+        data.action = self.action
+        data.action_slot = slot
+        return self.strip.channelbag(slot, ensure=True)
+
+
+def write_curve(
+    bag: Any, path: str, index: int, group: str, frames: np.ndarray, values: np.ndarray
+) -> None:
+    """Add one linear curve with keys at `frames` (n,) of `values` (n,), in bulk."""
+    curve = bag.fcurves.new(path, index=index)
+    curve.group = bag.groups.get(group) or bag.groups.new(group)
+    points = curve.keyframe_points
+    points.add(len(frames))
+    coordinates = np.empty((len(frames), 2), np.float32)
+    coordinates[:, 0], coordinates[:, 1] = frames, values
+    points.foreach_set("co", coordinates.ravel())
+    points.foreach_set("interpolation", np.full(len(frames), _LINEAR, np.int32))
+    curve.update()
+
+
+def playing(block: bpy.types.ID) -> tuple[Any, Any]:
+    """The action and slot that `block` plays (None where there is none)."""
+    data = block.animation_data
+    if data is None:
+        return None, None
+    return data.action, (data.action_slot if HAS_SLOTS else None)
+
+
+def play(block: bpy.types.ID, action: Any, slot: Any) -> None:
+    """Let `block` play what :func:`playing` gave."""
+    data = block.animation_data
+    if data is None:
+        return
+    data.action = action
+    if HAS_SLOTS and action is not None:
+        data.action_slot = slot
+
+
+def curves(block: bpy.types.ID) -> Iterator[Any]:
+    """The curves that `block` plays at the moment."""
+    action, slot = playing(block)
+    if action is None:
+        return
+    if not HAS_SLOTS:
+        yield from action.fcurves
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot) if slot is not None else None
+            if bag is not None:
+                yield from bag.fcurves
