@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,9 @@ class Recording:
         ``file``, ``sha256``, ``format`` and whatever the reader knows (``simulated`` …).
     holds_envelope : bool
         True when the channels are activity envelopes already, not raw EMG.
+    read_channel : callable or None
+        ``read_channel(index, start, stop) -> (stop - start,)``, where the format can give one
+        channel without reading the others.
     """
 
     channels: tuple[str, ...]
@@ -66,6 +69,7 @@ class Recording:
     events: tuple[Event, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
     holds_envelope: bool = False
+    read_channel: Callable[[int, int, int], np.ndarray] | None = None
 
     @classmethod
     def from_array(
@@ -73,10 +77,16 @@ class Recording:
     ) -> Recording:
         """A recording over an array (n_channels, n_samples) in memory."""
         data = np.asarray(samples, np.float64)
+        if data.ndim != 2 or len(data) != len(channels):
+            raise EiferError(
+                f"Samples of shape {data.shape} do not fit {len(channels)} channel names.",
+                "Give an array (n_channels, n_samples) and one name per channel.",
+            )
         details.setdefault("units", ("?",) * len(channels))
         return cls(
             channels=tuple(channels), rate_hz=float(rate_hz), n_samples=data.shape[1],
-            read_samples=lambda start, stop: data[:, start:stop], **details,
+            read_samples=lambda start, stop: data[:, start:stop],
+            read_channel=lambda index, start, stop: data[index, start:stop], **details,
         )  # fmt: skip
 
     @property
@@ -87,6 +97,24 @@ class Recording:
     def data(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples (n_channels, n) from `start` to `stop`."""
         return self.read_samples(start, self.n_samples if stop is None else stop)
+
+    def channel(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Samples (n,) of one channel from `start` to `stop`."""
+        end = self.n_samples if stop is None else stop
+        if self.read_channel is not None:
+            return self.read_channel(index, start, end)
+        return self.read_samples(start, end)[index]
+
+    def select(self, indices: Sequence[int]) -> Recording:
+        """The same recording with only the channels at `indices`, still lazy."""
+        chosen = tuple(indices)
+        return replace(
+            self,
+            channels=tuple(self.channels[k] for k in chosen),
+            units=tuple(self.units[k] for k in chosen),
+            read_samples=lambda start, stop: self.read_samples(start, stop)[list(chosen)],
+            read_channel=lambda index, start, stop: self.channel(chosen[index], start, stop),
+        )
 
     def describe(self) -> str:
         """A few lines that a person can read."""

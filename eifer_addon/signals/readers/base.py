@@ -1,0 +1,193 @@
+"""What all readers share: the registry entry, the user's choices, and the common checks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import EiferError
+from ..recording import Recording
+
+#: Below this rate no facial EMG is left: its band is 20 to 450 Hz, so 100 Hz keeps 20 to 45 Hz.
+LOWEST_RAW_RATE_HZ = 100.0
+#: Above this a header is wrong: no EMG amplifier samples faster.
+HIGHEST_RATE_HZ = 1e6
+_FRAMES_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user says about a file; see `readers.read_recording`."""
+
+    rate_hz: float | None = None
+    units: str | tuple[str, ...] | None = None
+    format: str | None = None
+    envelope: bool | None = None
+    drop: tuple[str, ...] = ()
+    partial: bool = False
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Choices:
+        """Check names and types of the keyword arguments of `read_recording`."""
+        known = {f.name for f in fields(cls)}
+        for name in values:
+            if name not in known:
+                listed = ", ".join(sorted(known))
+                raise EiferError(f"Reading knows no choice '{name}'.", f"Choices are: {listed}.")
+        cleaned = dict(values)
+        if cleaned.get("rate_hz") is not None:
+            cleaned["rate_hz"] = _rate(cleaned["rate_hz"])
+        if cleaned.get("units") is not None and not isinstance(cleaned["units"], str):
+            cleaned["units"] = tuple(cleaned["units"])
+        drop = cleaned.get("drop") or ()
+        cleaned["drop"] = (drop,) if isinstance(drop, str) else tuple(drop)
+        return cls(**cleaned)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format.
+
+    Attributes
+    ----------
+    name : str
+        For the choice `format`.
+    what : str
+        The format in words, with its usual suffixes.
+    recognises : callable
+        ``recognises(path, head_bytes) -> bool``.
+    read : callable
+        ``read(path, choices) -> Recording``.
+    """
+
+    name: str
+    what: str
+    recognises: Callable[[Path, bytes], bool]
+    read: Callable[[Path, Choices], Recording]
+
+
+def unreadable(path: Path, error: OSError) -> EiferError:
+    """Say in one sentence why `path` could not be read."""
+    if isinstance(error, FileNotFoundError):
+        return EiferError(f"{path} does not exist.", "Check the path.")
+    if isinstance(error, PermissionError):
+        return EiferError(
+            f"There is no permission to read {path}.", "Change its permissions or copy it."
+        )
+    return EiferError(f"{path} could not be read: {error.strerror or error}.", "Copy it again.")
+
+
+def check_readable(path: Path) -> None:
+    """Raise `EiferError` unless `path` is a file with content that may be read."""
+    try:
+        if path.is_dir():
+            raise EiferError(f"{path} is a folder, not a recording.", "Choose a file in it.")
+        size = path.stat().st_size
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not os.access(path, os.R_OK):
+        raise unreadable(path, PermissionError())
+    if size == 0:
+        raise EiferError(f"{path.name} is empty (0 bytes).", "Copy or export it again.")
+
+
+def finish(recording: Recording, choices: Choices) -> Recording:
+    """Apply the user's choices that mean the same in every format, then check."""
+    if choices.drop:
+        recording = _without(recording, choices.drop)
+    if choices.envelope is not None:
+        recording = replace(recording, holds_envelope=bool(choices.envelope))
+    if choices.units is not None:
+        recording = replace(recording, units=_units(recording, choices.units))
+    check_rate(recording)
+    return recording
+
+
+def check_rate(recording: Recording) -> None:
+    """Raise `EiferError` for a rate that cannot hold EMG."""
+    rate, name = recording.rate_hz, file_name(recording)
+    if not np.isfinite(rate) or not 0 < rate <= HIGHEST_RATE_HZ:
+        raise EiferError(f"{name} says it was sampled at {rate:g} Hz, which cannot be.",
+                         "Give the true rate with rate_hz=.")  # fmt: skip
+    if not recording.holds_envelope and rate < LOWEST_RAW_RATE_HZ:
+        raise EiferError(
+            f"{name} is sampled at {rate:g} Hz, too slow for raw EMG "
+            f"(at least {LOWEST_RAW_RATE_HZ:g} Hz).",
+            "Export the raw signal at its own rate, or say envelope=True when the channels are "
+            "activity envelopes.",
+        )
+
+
+def check_finite(recording_name: str, channel: str, samples: np.ndarray, rate_hz: float) -> None:
+    """Raise `EiferError` naming the frames of `samples` (n,) that are not numbers."""
+    if np.isfinite(np.sum(samples, dtype=np.float64)):
+        return
+    bad = np.flatnonzero(~np.isfinite(samples))
+    if len(bad) == 0:
+        return
+    remedy = f"Repair the export, or leave the channel out with drop=['{channel}']."
+    if len(bad) == len(samples):
+        raise EiferError(f"Channel '{channel}' of {recording_name} holds no numbers at all.",
+                         remedy)  # fmt: skip
+    listed = ", ".join(str(k) for k in bad[:_FRAMES_NAMED])
+    more = f" and {len(bad) - _FRAMES_NAMED} more" if len(bad) > _FRAMES_NAMED else ""
+    raise EiferError(
+        f"Channel '{channel}' of {recording_name} has {len(bad)} of {len(samples)} values that are "
+        f"not numbers (frame {listed}{more}; the first at {bad[0] / rate_hz:.3f} s).",
+        remedy,
+    )
+
+
+def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Names made unique by numbering repeats, and a note for each change."""
+    seen: dict[str, int] = {}
+    unique, notes = [], []
+    for index, raw in enumerate(names):
+        name = raw.strip() or f"channel {index + 1}"
+        count = seen[name] = seen.get(name, 0) + 1
+        if count > 1:
+            notes.append(f"The channel name '{name}' occurs again; it is called '{name} ({count})'.")
+        unique.append(name if count == 1 else f"{name} ({count})")
+    return tuple(unique), notes
+
+
+def file_name(recording: Recording) -> str:
+    """The short name of a recording for sentences."""
+    return Path(str(recording.source.get("file", "The recording"))).name
+
+
+def _rate(value: Any) -> float:
+    try:
+        rate = float(value)
+    except (TypeError, ValueError) as error:
+        raise EiferError(f"rate_hz={value!r} is not a number.", "Give it in Hz.") from error
+    if not np.isfinite(rate) or not 0 < rate <= HIGHEST_RATE_HZ:
+        raise EiferError(f"rate_hz={rate:g} is not a sampling rate.", "Give it in Hz.")
+    return rate
+
+
+def _units(recording: Recording, units: str | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(units, str):
+        return (units,) * len(recording.channels)
+    if len(units) != len(recording.channels):
+        raise EiferError(f"{len(units)} units were given for {len(recording.channels)} channels.",
+                         "Give one unit for all or one per channel.")  # fmt: skip
+    return units
+
+
+def _without(recording: Recording, drop: tuple[str, ...]) -> Recording:
+    missing = [name for name in drop if name not in recording.channels]
+    if missing:
+        raise EiferError(
+            f"{file_name(recording)} has no channel '{missing[0]}' to leave out.",
+            f"Its channels are: {', '.join(recording.channels)}.",
+        )
+    keep = [k for k, name in enumerate(recording.channels) if name not in drop]
+    if not keep:
+        raise EiferError("Every channel was left out.", "Keep at least one.")
+    return recording.select(keep)
