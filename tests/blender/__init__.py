@@ -1,1 +1,0 @@
-"""Tests that need bpy: the rig, the keys, the operators."""
