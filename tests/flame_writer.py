@@ -22,9 +22,9 @@ N_VERTICES = 5023
 N_TRIANGLES = 9976
 N_IDENTITY, N_EXPRESSION, N_CORRECTIVES = 300, 100, 36
 #: Root, neck, jaw, left eye and right eye of the synthetic head, in m.
-JOINTS = np.array(
-    [[0, -0.12, -0.02], [0, -0.06, -0.01], [0, -0.02, 0.01], [0.03, 0.03, 0.06], [-0.03, 0.03, 0.06]]
-)
+JOINTS = np.array([
+    [0, -0.12, -0.02], [0, -0.06, -0.01], [0, -0.02, 0.01], [0.03, 0.03, 0.06], [-0.03, 0.03, 0.06]
+])  # fmt: skip
 STYLES = ("2020", "2023open", "npz")
 
 
@@ -80,9 +80,7 @@ def _strip(n_vertices: int, n_triangles: int) -> np.ndarray:
     return np.stack([first, first + 1, third], axis=1).astype(np.uint32)
 
 
-def _waves(
-    random: np.random.Generator, points: np.ndarray, count: int, scale: float
-) -> np.ndarray:
+def _waves(random: np.random.Generator, points: np.ndarray, count: int, scale: float) -> np.ndarray:
     """Smooth displacement fields (V, 3, count) in m per unit, fading with their number."""
     frequency = random.normal(0, 25, (3, 3, count))
     phase = random.uniform(0, 2 * np.pi, (3, count))
@@ -120,7 +118,7 @@ def write_flame(
     content.update(replaced)
     content = {key: value for key, value in content.items() if value is not None}
     if style == "npz":
-        with open(path, "wb") as stream:
+        with Path(path).open("wb") as stream:
             np.savez(stream, **content)
     else:
         Path(path).write_bytes(flame_pickle(content, style))

@@ -27,6 +27,8 @@ _MAX_AXES = 4
 _MAX_NESTING = 8
 #: The eight numbers in the state of a simple NumPy dtype: version, byte order, no fields.
 _DTYPE_STATE = 8
+#: NumPy types it without saying what its functions take and give.
+_format: Any = np.lib.format
 _NUMBERS = frozenset({"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1", "?"})
 
 
@@ -153,7 +155,7 @@ def _selected(state: Mapping[str, Any], depth: int) -> np.ndarray:
 
 
 def _reconstructed(node: Node) -> np.ndarray:
-    """``numpy.core.multiarray._reconstruct`` and its state: (version, shape, dtype, order, bytes)."""
+    """``_reconstruct`` and its state: (version, shape, dtype, Fortran order, bytes)."""
     state = node.state
     if not isinstance(state, tuple) or len(state) not in (4, 5):
         raise BadArrayError("is an array without content")
@@ -163,7 +165,7 @@ def _reconstructed(node: Node) -> np.ndarray:
 
 def _buffered(node: Node) -> np.ndarray:
     """``numpy.core.numeric._frombuffer``: (bytes, dtype, shape, order)."""
-    if len(node.args) != 4:  # noqa: PLR2004 - the four arguments named above
+    if len(node.args) != 4:
         raise BadArrayError("is an array without content")
     raw, dtype, shape, order = node.args
     return _filled(raw, dtype, shape, "F" if order == "F" else "C")
@@ -193,7 +195,8 @@ def _dtype(value: Any) -> np.dtype[Any]:
     order = state[1].decode("latin-1") if isinstance(state[1], bytes) else state[1]
     if order not in ("<", ">", "|", "="):
         raise BadArrayError("has a number format without byte order")
-    return np.dtype(name).newbyteorder(order if order != "|" else "=")
+    # "|" is for single bytes, which have none.
+    return np.dtype(name if order == "|" else order + name)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -286,14 +289,14 @@ def _member_header(
     stream: IO[bytes], info: zipfile.ZipInfo
 ) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and number format of a member whose bytes fit them exactly."""
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    else:
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+    version = _format.read_magic(stream)
+    first = version == (1, 0)
+    read_header = _format.read_array_header_1_0 if first else _format.read_array_header_2_0
+    shape, fortran, dtype = read_header(stream)
     # Negative sizes and a shape that wants more than the member holds end here, unallocated.
     size = math.prod(shape) * dtype.itemsize
-    if not dtype.hasobject and (size != info.file_size - stream.tell() or min(shape, default=0) < 0):
+    fits = size == info.file_size - stream.tell() and min(shape, default=0) >= 0
+    if not (fits or dtype.hasobject):
         raise ValueError("a shape that does not fit its bytes")
     return shape, fortran, dtype
 

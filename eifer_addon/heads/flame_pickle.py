@@ -104,7 +104,8 @@ def read_pickle(data: bytes, where: Path) -> dict[str, Any]:
             machine.step(opcode.name, argument)
     except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
         raise EiferError(
-            f"{where} is not a FLAME model: its pickle breaks off or is damaged at byte {position}.",
+            f"{where} is not a FLAME model: as a pickle it breaks off or is damaged "
+            f"at byte {position}.",
             REMEDY,
         ) from error
     if not isinstance(machine.result, dict):
@@ -270,7 +271,7 @@ _PUSH_NEW: dict[str, Callable[[], Any]] = {
     "EMPTY_TUPLE": tuple,
     "MARK": lambda: _MARK,
 }
-_ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
+_ACTIONS: dict[str, Callable[[_Machine, Any], object]] = {
     "GLOBAL": lambda machine, argument: machine.name(argument.replace(" ", ".")),
     "STACK_GLOBAL": _Machine.stack_name,
     "REDUCE": _Machine.reduce,
@@ -288,8 +289,8 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine.tuple_of(1),
     "TUPLE2": lambda machine, _: machine.tuple_of(2),
     "TUPLE3": lambda machine, _: machine.tuple_of(3),
-    "POP": lambda machine, _: machine.stack.pop(),  # type: ignore[func-returns-value]
-    "POP_MARK": lambda machine, _: machine.pop_to_mark(),  # type: ignore[func-returns-value]
+    "POP": lambda machine, _: machine.stack.pop(),
+    "POP_MARK": lambda machine, _: machine.pop_to_mark(),
     "DUP": lambda machine, _: machine.stack.append(machine.stack[-1]),
     "GET": lambda machine, argument: machine.stack.append(machine.memo[argument]),
     "BINGET": lambda machine, argument: machine.stack.append(machine.memo[argument]),

@@ -16,11 +16,14 @@ import numpy as np
 
 from ..errors import EiferError
 from ..files import load_npz, save_npz
+from ..spaces import ARKIT_NAMES
 
 JOINT_NAMES = ("root", "neck", "jaw", "left_eye", "right_eye")
 PARENTS = (-1, 0, 1, 1, 1)
 #: Four posed joints with nine entries of R - I each.
 N_CORRECTIVES = 36
+#: Frames skinned in one go: 5,023 vertices then need 40 MB in float64 besides the result.
+_FRAMES_AT_ONCE = 32
 _KIND = "head_model"
 _VERSION = 1
 
@@ -136,7 +139,7 @@ class HeadModel:
 
         Shorter coefficient vectors count as zero beyond their end.
         """
-        vertices = self.template.astype(dtype)
+        vertices: np.ndarray = self.template.astype(dtype)
         for name, values, basis in (
             ("identity", identity, self.identity_basis),
             ("expression", expression, self.expression_basis),
@@ -177,31 +180,44 @@ class HeadModel:
             (..., 5, 3) in m.
         """
         shaped = self.shaped(identity, expression, units, dtype)
-        joints = np.einsum("jv,...vc->...jc", self.joint_regressor.astype(dtype), shaped, optimize=True)
+        joints = self.joint_regressor.astype(dtype, copy=False) @ shaped
         if pose is None:
             return shaped, joints
-        rotations = rodrigues(np.asarray(pose, dtype))
-        if rotations.shape[-3:] != (5, 3, 3):
+        if np.shape(pose)[-2:] != (len(PARENTS), 3):
             raise EiferError(f"A pose has shape (..., 5, 3), not {np.shape(pose)}.")
-        return self._skin(shaped, joints, rotations)
+        return self._skin(shaped, joints, rodrigues(np.asarray(pose, dtype)))
 
     def _skin(
         self, shaped: np.ndarray, joints: np.ndarray, rotations: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Posed vertices (..., V, 3) and joints (..., 5, 3), some frames at a time."""
         dtype = shaped.dtype
+        rotation, origin = _chain(joints, rotations)
+        batch = origin.shape[:-2]
+        # v' = sum_j w_j (R_j (v - J_j) + p_j), gathered into one affine map (3, 4) per joint.
+        offset = origin - (rotation @ joints[..., None])[..., 0]
+        affine = np.concatenate([rotation, offset[..., None]], axis=-1).reshape(-1, 5, 12)
         feature = (rotations[..., 1:, :, :] - np.eye(3, dtype=dtype)).reshape(
             *rotations.shape[:-3], N_CORRECTIVES
         )
-        vertices = shaped + np.tensordot(
-            feature, np.moveaxis(self.pose_correctives.astype(dtype), 2, 0), axes=1
-        )
-        rotation, origin = _chain(joints, rotations)
-        # v' = sum_j w_j (R_j (v - J_j) + p_j), gathered into one affine map per vertex.
-        weights = self.weights.astype(dtype)
-        offset = origin - np.einsum("...jab,...jb->...ja", rotation, joints)
-        blended = np.einsum("vj,...jab->...vab", weights, rotation, optimize=True)
-        posed = np.einsum("...vab,...vb->...va", blended, vertices)
-        return posed + np.einsum("vj,...ja->...va", weights, offset, optimize=True), origin
+        feature = np.broadcast_to(feature, (*batch, N_CORRECTIVES)).reshape(-1, N_CORRECTIVES)
+        # Views, so that one shaped head posed over many frames is not copied.
+        unposed = np.broadcast_to(shaped, (*batch, *shaped.shape[-2:]))
+        posed = np.empty((len(affine), *shaped.shape[-2:]), dtype)
+        for start in range(0, len(affine), _FRAMES_AT_ONCE):
+            part = slice(start, min(start + _FRAMES_AT_ONCE, len(affine)))
+            frames = np.unravel_index(np.arange(part.start, part.stop), batch) if batch else ()
+            posed[part] = self._posed(unposed[frames], feature[part], affine[part])
+        return posed.reshape(*batch, *posed.shape[1:]), origin
+
+    def _posed(self, unposed: np.ndarray, feature: np.ndarray, affine: np.ndarray) -> np.ndarray:
+        """Skin n frames: (n, V, 3) or (V, 3), pose feature (n, 36), affine maps (n, 5, 12)."""
+        dtype = unposed.dtype
+        correctives = self.pose_correctives.reshape(-1, N_CORRECTIVES).astype(dtype, copy=False)
+        weights = self.weights.astype(dtype, copy=False)
+        vertices = unposed + (feature @ correctives.T).reshape(len(feature), -1, 3)
+        blended = (weights @ affine).reshape(*vertices.shape[:-1], 3, 4)
+        return np.einsum("nvab,nvb->nva", blended[..., :3], vertices) + blended[..., 3]
 
     def describe(self) -> str:
         """A few lines that a person can read."""
@@ -217,9 +233,7 @@ class HeadModel:
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the head as a versioned ``.npz``."""
         arrays = {
-            name: value
-            for name in _ARRAY_FIELDS
-            if (value := getattr(self, name)) is not None
+            name: value for name in _ARRAY_FIELDS if (value := getattr(self, name)) is not None
         }
         points = {"landmarks": self.landmarks} if self.landmarks is not None else {}
         points |= {f"electrodes.{scheme}": value for scheme, value in self.electrodes.items()}
@@ -248,19 +262,43 @@ class HeadModel:
                 for key, value in points.items()
                 if key.startswith("electrodes.")
             }
-            return cls(
+            head = cls(
                 name=meta["name"], materials=tuple(meta["materials"]), info=meta["info"],
                 landmarks=points.get("landmarks"), electrodes=electrodes,
                 **{name: arrays[name] for name in _ARRAY_FIELDS if name in arrays},
             )  # fmt: skip
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise EiferError(f"{path} lacks a part of a head model: {error}.") from error
+        _check_shapes(head, path)
+        return head
 
 
 _ARRAY_FIELDS = (
     "template", "triangles", "identity_basis", "expression_basis", "joint_regressor", "weights",
     "pose_correctives", "units", "polygons", "uv", "polygon_uv", "polygon_material", "colours",
 )  # fmt: skip
+
+
+def _check_shapes(head: HeadModel, path: str | Path) -> None:
+    """Refuse a damaged file before its arrays are multiplied with each other."""
+    vertices, joints = len(head.template), len(PARENTS)
+    for name, wanted in (
+        ("template", (vertices, 3)),
+        ("triangles", (len(head.triangles), 3)),
+        ("identity_basis", (vertices, 3, *head.identity_basis.shape[2:3])),
+        ("expression_basis", (vertices, 3, *head.expression_basis.shape[2:3])),
+        ("joint_regressor", (joints, vertices)),
+        ("weights", (vertices, joints)),
+        ("pose_correctives", (vertices, 3, N_CORRECTIVES)),
+        ("units", (len(ARKIT_NAMES), vertices, 3)),
+        ("colours", (vertices, 3)),
+    ):
+        array = getattr(head, name)
+        if array is not None and array.shape != wanted:
+            raise EiferError(
+                f"'{name}' of {path} has the shape {array.shape}, not {wanted}.",
+                "Make the file again.",
+            )
 
 
 def rodrigues(axis_angle: np.ndarray) -> np.ndarray:
@@ -306,7 +344,5 @@ def _blend(name: str, values: np.ndarray, basis: np.ndarray | None) -> np.ndarra
     if count > basis.shape[2]:
         what = f"{basis.shape[2]} {name} coefficients"
         raise EiferError(f"This head has {what}, but {count} were given.")
-    flat = basis[:, :, :count].reshape(-1, count).astype(values.dtype, copy=False)
+    flat = basis.reshape(-1, basis.shape[2])[:, :count].astype(values.dtype, copy=False)
     return (values @ flat.T).reshape(*values.shape[:-1], basis.shape[0], 3)
-
-
