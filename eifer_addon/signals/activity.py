@@ -18,7 +18,10 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Activity:
-    """Normalised muscle activity: 0 at rest, 1 at the 95th percentile of the recording.
+    """Normalised muscle activity: 0 at rest, 1 when a muscle is strongly active.
+
+    One is the 95th percentile of the frames in which the muscle acts, or what a calibration
+    profile says; stronger moments exceed it.
 
     Attributes
     ----------
@@ -29,7 +32,8 @@ class Activity:
     muscles : tuple of str
         Muscle with side, for example ``"zygomaticus.left"`` (the subject's left).
     baseline, scale : numpy.ndarray
-        float64 (n_muscles,): ``values = (envelope - baseline) / scale`` in the channel's unit.
+        float64 (n_muscles,): ``values = max(0, (envelope - baseline) / scale)``, in the
+        channel's unit.
     channels : tuple of str
         The recording's channel behind each muscle.
     filters : tuple of str

@@ -122,10 +122,10 @@ class ZeroPhase:
         # The tapered ends meet at zero, so the wrap-around of the transform carries nothing.
         self.taper = ramp.astype(dtype)
 
-    def spectrum(self, samples: np.ndarray) -> np.ndarray:
-        """Spectrum of the extended signal after the filter."""
-        values: np.ndarray = fft.rfft(self._extended(samples))
-        values *= self.gain
+    def spectrum(self, samples: np.ndarray, bins: int | None = None) -> np.ndarray:
+        """Spectrum of the extended signal after the filter, the first `bins` of it."""
+        values: np.ndarray = fft.rfft(self._extended(samples))[:bins]
+        values *= self.gain[:bins]
         return values
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
