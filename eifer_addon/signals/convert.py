@@ -72,7 +72,9 @@ def to_activity(
     _check_length(recording)
     rate = _frame_rate(recording, rate_hz)
     found = map_channels(recording.channels, montage)
-    times = np.arange(int(np.floor((recording.n_samples - 1) / recording.rate_hz * rate + 1e-9)) + 1)
+    times = np.arange(
+        int(np.floor((recording.n_samples - 1) / recording.rate_hz * rate + 1e-9)) + 1
+    )
     channels = list(dict.fromkeys(found.channels.values()))
     indices = [recording.channels.index(name) for name in channels]
     if recording.holds_envelope:
@@ -91,17 +93,22 @@ def to_activity(
         filters=(*words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes),
         unmapped=found.unmapped,
         events=tuple((e.onset_s, e.name, e.duration_s) for e in recording.events),
-        source={**recording.source, "preset": "none" if recording.holds_envelope else preset,
-                "montage": found.origin, "silent": list(normal.silent)},
-    )  # fmt: skip
+        source={
+            **recording.source,
+            "preset": "none" if recording.holds_envelope else preset,
+            "montage": found.origin,
+            "silent": list(normal.silent),
+        },
+    )
 
 
 def _check_length(recording: Recording) -> None:
     if recording.n_samples < 2 or recording.duration_s < _SHORTEST_S:
         raise EiferError(
             f"{file_name(recording)} lasts {recording.duration_s:.3f} s; at least "
-            f"{_SHORTEST_S:g} s are needed.", "Choose a longer recording.",
-        )  # fmt: skip
+            f"{_SHORTEST_S:g} s are needed.",
+            "Choose a longer recording.",
+        )
 
 
 def _frame_rate(recording: Recording, wanted: float | None) -> float:

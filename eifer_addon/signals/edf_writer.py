@@ -87,10 +87,13 @@ def _signal(recording: Recording, index: int, label: str, padding: int) -> edfio
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return edfio.EdfSignal(
-            samples, recording.rate_hz, label=label, physical_range=(low, high),
+            samples,
+            recording.rate_hz,
+            label=label,
+            physical_range=(low, high),
             physical_dimension="" if unit == "?" else unit[:_UNIT_LENGTH],
             prefiltering="envelope" if recording.holds_envelope else "",
-        )  # fmt: skip
+        )
 
 
 def _labels(recording: Recording) -> list[str]:
@@ -104,13 +107,15 @@ def _labels(recording: Recording) -> list[str]:
         if len(label) > _LABEL_LENGTH or not label.isascii():
             raise EiferError(
                 f"The channel name '{match.channel}' does not fit into EDF "
-                f"({_LABEL_LENGTH} ASCII letters).", "Rename the channel.",
-            )  # fmt: skip
+                f"({_LABEL_LENGTH} ASCII letters).",
+                "Rename the channel.",
+            )
         labels.append(label)
     for label in labels:
         if labels.count(label) > 1:
-            raise EiferError(f"Two channels would both be called '{label}' in EDF.",
-                             "Rename one of them.")  # fmt: skip
+            raise EiferError(
+                f"Two channels would both be called '{label}' in EDF.", "Rename one of them."
+            )
     return labels
 
 
@@ -121,15 +126,16 @@ def _record_length(recording: Recording) -> tuple[float, int]:
         raise EiferError("A recording without samples cannot be written.", "Record something.")
     shortest, longest = _SHORTEST_RECORD_S * rate, _LONGEST_RECORD_S * rate
     fitting = [
-        size for size in _divisors(n)
-        if shortest <= size <= longest and _fits_header(size / rate)
-    ]  # fmt: skip
+        size for size in _divisors(n) if shortest <= size <= longest and _fits_header(size / rate)
+    ]
     if fitting:
         return min(fitting, key=lambda size: abs(math.log(size / rate))) / rate, 0
     size = next((k for k in range(round(rate), round(rate * 2)) if _fits_header(k / rate)), 0)
     if not size:
-        raise EiferError(f"A rate of {rate:g} Hz does not fit into EDF's header.",
-                         "Resample to a whole number of hertz.")  # fmt: skip
+        raise EiferError(
+            f"A rate of {rate:g} Hz does not fit into EDF's header.",
+            "Resample to a whole number of hertz.",
+        )
     return size / rate, -n % size
 
 

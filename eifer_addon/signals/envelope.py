@@ -69,9 +69,13 @@ class Enveloper:
     """
 
     def __init__(
-        self, preset: Preset, n_samples: int, rate_hz: float, times_s: np.ndarray,
+        self,
+        preset: Preset,
+        n_samples: int,
+        rate_hz: float,
+        times_s: np.ndarray,
         dtype: type = np.float32,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.preset, self.rate_hz, self.times_s = preset, rate_hz, times_s
         if preset.cutoff_hz:
             sos = signal.butter(preset.order, preset.cutoff_hz, fs=rate_hz, output="sos")
@@ -87,8 +91,7 @@ class Enveloper:
         # Leaving out the empty high bins resamples without a further filter.
         wanted = int(np.ceil(low.total * min(1.0, _DENSE_RATE_HZ / self.rate_hz)))
         dense_total = int(fft.next_fast_len(wanted, real=True))
-        if dense_total >= low.total:
-            dense_total = low.total
+        dense_total = min(low.total, dense_total)
         spectrum = low.spectrum(np.abs(samples), dense_total // 2 + 1)
         ratio = dense_total / low.total
         dense = fft.irfft(spectrum, dense_total) * ratio

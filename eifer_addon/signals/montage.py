@@ -107,10 +107,13 @@ class Montage:
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the montage as JSON that `montage_from_user` reads."""
         channels = {
-            m.channel: None if m.muscle is None
-            else m.muscle if m.side == "both" else f"{m.muscle}.{m.side}"
+            m.channel: None
+            if m.muscle is None
+            else m.muscle
+            if m.side == "both"
+            else f"{m.muscle}.{m.side}"
             for m in self.matches
-        }  # fmt: skip
+        }
         document = {"format_version": FORMAT_VERSION, "channels": channels}
         with atomic_path(path, overwrite=overwrite) as temporary:
             temporary.write_text(json.dumps(document, indent=2, ensure_ascii=False), "utf-8")
@@ -179,7 +182,9 @@ def match_channels(names: Iterable[str]) -> tuple[ChannelMatch, ...]:
     return tuple(_match(name, fridlund=not is_eeg) for name in listed)
 
 
-def montage_from_user(names: Sequence[str], montage: Mapping[str, str | None] | str | Path) -> Montage:
+def montage_from_user(
+    names: Sequence[str], montage: Mapping[str, str | None] | str | Path
+) -> Montage:
     """A montage from ``{channel: muscle}`` or a JSON file; channels not named stay unmapped."""
     origin = "given"
     if isinstance(montage, str | Path):
@@ -187,16 +192,22 @@ def montage_from_user(names: Sequence[str], montage: Mapping[str, str | None] | 
         montage = _read(Path(montage))
     for channel in montage:
         if channel not in names:
-            raise EiferError(f"The montage ({origin}) names the channel '{channel}', which the "
-                             "recording lacks.", f"Its channels are: {', '.join(names)}.")  # fmt: skip
+            raise EiferError(
+                f"The montage ({origin}) names the channel '{channel}', which the recording lacks.",
+                f"Its channels are: {', '.join(names)}.",
+            )
     matches = []
     for name in names:
         target = montage.get(name)
         match = ChannelMatch(name) if target is None else _match(str(target), fridlund=True)
         if target is not None and match.muscle is None:
-            raise EiferError(f"The montage ({origin}) names the unknown muscle '{target}'.",
-                             f"Muscles are: {', '.join(muscle_names())}.")  # fmt: skip
-        matches.append(ChannelMatch(name, match.muscle, match.side, float(match.muscle is not None)))
+            raise EiferError(
+                f"The montage ({origin}) names the unknown muscle '{target}'.",
+                f"Muscles are: {', '.join(muscle_names())}.",
+            )
+        matches.append(
+            ChannelMatch(name, match.muscle, match.side, float(match.muscle is not None))
+        )
     return _one_channel_each(tuple(matches), origin)
 
 
@@ -311,8 +322,11 @@ def _muscle(words: list[str]) -> tuple[str | None, float]:
     exact = known.get(text) or known.get(text.replace(" ", ""))
     if exact:
         return exact
-    by_prefix = {muscle for alias, (muscle, score) in known.items()
-                 if score == 1.0 and _abbreviates(words, alias.split())}  # fmt: skip
+    by_prefix = {
+        muscle
+        for alias, (muscle, score) in known.items()
+        if score == 1.0 and _abbreviates(words, alias.split())
+    }
     if len(by_prefix) == 1:
         return by_prefix.pop(), _PREFIX_SCORE
     close = difflib.get_close_matches(text, known, n=1, cutoff=_LEAST_SIMILARITY)

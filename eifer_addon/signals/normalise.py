@@ -66,9 +66,11 @@ class Normalisation:
 
 
 def normalise(
-    envelopes: np.ndarray, rate_hz: float, muscles: Sequence[str],
+    envelopes: np.ndarray,
+    rate_hz: float,
+    muscles: Sequence[str],
     profile: Mapping[str, Any] | str | Path | None = None,
-) -> Normalisation:  # fmt: skip
+) -> Normalisation:
     """Estimate baseline and scale of each muscle, or take them from a profile.
 
     Parameters
@@ -84,10 +86,12 @@ def normalise(
     """
     rest = np.array([rest_level(column, rate_hz) for column in envelopes.T]).reshape(-1, 2)
     baseline, spread = rest[:, 0], rest[:, 1]
-    scale = np.array([
-        _scale_of_active(column, rate_hz, b, s)
-        for column, b, s in zip(envelopes.T, baseline, spread, strict=True)
-    ])  # fmt: skip
+    scale = np.array(
+        [
+            _scale_of_active(column, rate_hz, b, s)
+            for column, b, s in zip(envelopes.T, baseline, spread, strict=True)
+        ]
+    )
     is_silent = np.isnan(scale)
     if not is_silent.all():
         scale[is_silent] = np.maximum(
@@ -145,8 +149,7 @@ def load_profile(profile: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
         for muscle, entry in muscles.items():
             baseline, scale = float(entry["baseline"]), float(entry["scale"])
             if not (np.isfinite(baseline) and np.isfinite(scale) and scale > 0):
-                raise EiferError(f"{name} gives {muscle} the scale {scale:g}.",
-                                 "Calibrate again.")  # fmt: skip
+                raise EiferError(f"{name} gives {muscle} the scale {scale:g}.", "Calibrate again.")
     except OSError as error:
         raise EiferError(f"{name} could not be read.", "Check the path.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -155,9 +158,12 @@ def load_profile(profile: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
 
 
 def _apply_profile(
-    muscles: Mapping[str, Any], names: Sequence[str], baseline: np.ndarray, scale: np.ndarray,
+    muscles: Mapping[str, Any],
+    names: Sequence[str],
+    baseline: np.ndarray,
+    scale: np.ndarray,
     is_silent: np.ndarray,
-) -> str:  # fmt: skip
+) -> str:
     """Overwrite the estimates of the muscles that the profile names."""
     for k, name in enumerate(names):
         if name in muscles:

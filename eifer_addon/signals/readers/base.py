@@ -112,8 +112,10 @@ def check_rate(recording: Recording) -> None:
     """Raise `EiferError` for a rate that cannot hold EMG."""
     rate, name = recording.rate_hz, file_name(recording)
     if not np.isfinite(rate) or not 0 < rate <= HIGHEST_RATE_HZ:
-        raise EiferError(f"{name} says it was sampled at {rate:g} Hz, which cannot be.",
-                         "Give the true rate with rate_hz=.")  # fmt: skip
+        raise EiferError(
+            f"{name} says it was sampled at {rate:g} Hz, which cannot be.",
+            "Give the true rate with rate_hz=.",
+        )
     if not recording.holds_envelope and rate < LOWEST_RAW_RATE_HZ:
         raise EiferError(
             f"{name} is sampled at {rate:g} Hz, too slow for raw EMG "
@@ -132,8 +134,9 @@ def check_finite(recording_name: str, channel: str, samples: np.ndarray, rate_hz
         return
     remedy = f"Repair the export, or leave the channel out with drop=['{channel}']."
     if len(bad) == len(samples):
-        raise EiferError(f"Channel '{channel}' of {recording_name} holds no numbers at all.",
-                         remedy)  # fmt: skip
+        raise EiferError(
+            f"Channel '{channel}' of {recording_name} holds no numbers at all.", remedy
+        )
     listed = ", ".join(str(k) for k in bad[:_FRAMES_NAMED])
     more = f" and {len(bad) - _FRAMES_NAMED} more" if len(bad) > _FRAMES_NAMED else ""
     raise EiferError(
@@ -151,7 +154,9 @@ def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
         name = raw.strip() or f"channel {index + 1}"
         count = seen[name] = seen.get(name, 0) + 1
         if count > 1:
-            notes.append(f"The channel name '{name}' occurs again; it is called '{name} ({count})'.")
+            notes.append(
+                f"The channel name '{name}' occurs again; it is called '{name} ({count})'."
+            )
         unique.append(name if count == 1 else f"{name} ({count})")
     return tuple(unique), notes
 
@@ -175,8 +180,10 @@ def _units(recording: Recording, units: str | tuple[str, ...]) -> tuple[str, ...
     if isinstance(units, str):
         return (units,) * len(recording.channels)
     if len(units) != len(recording.channels):
-        raise EiferError(f"{len(units)} units were given for {len(recording.channels)} channels.",
-                         "Give one unit for all or one per channel.")  # fmt: skip
+        raise EiferError(
+            f"{len(units)} units were given for {len(recording.channels)} channels.",
+            "Give one unit for all or one per channel.",
+        )
     return units
 
 

@@ -85,8 +85,10 @@ def check_layout(path: Path, *, partial: bool = False) -> list[str]:
     with path.open("rb") as stream:
         fixed = stream.read(_FIXED)
         if len(fixed) < _FIXED or not fixed.startswith(b"0       "):
-            raise EiferError(f"{path.name} is not an EDF file: its header is missing or damaged.",
-                             "Choose an EDF file, or export the recording again.")  # fmt: skip
+            raise EiferError(
+                f"{path.name} is not an EDF file: its header is missing or damaged.",
+                "Choose an EDF file, or export the recording again.",
+            )
         n_records = _whole(path, fixed[236:244], "number of data records")
         n_signals = _whole(path, fixed[252:256], "number of signals")
         duration = _number(path, fixed[244:252], "duration of a data record")
@@ -175,8 +177,10 @@ def _one_rate(
         rate = min(rates, key=lambda candidate: abs(candidate - wanted))
         if not math.isclose(rate, wanted, rel_tol=1e-3):
             listed = ", ".join(f"{r:g}" for r in rates)
-            raise EiferError(f"{path.name} has no channel at {wanted:g} Hz.",
-                             f"Its rates are {listed} Hz; an EDF file states its own.")  # fmt: skip
+            raise EiferError(
+                f"{path.name} has no channel at {wanted:g} Hz.",
+                f"Its rates are {listed} Hz; an EDF file states its own.",
+            )
     for other in rates:
         if other != rate:
             left = [s.label for s in edf.signals if s.sampling_frequency == other]

@@ -55,18 +55,22 @@ def read(path: Path, choices: Choices) -> Recording:
     for name, values in zip(channels, samples, strict=True):
         check_finite(path.name, name, values, rate)
     return Recording.from_array(
-        samples, rate, channels,
+        samples,
+        rate,
+        channels,
         events=_events(rows[:, -3:], rate),
         holds_envelope=True,
         source={
-            "file": str(path), "sha256": sha256_of(path), "format": "fmov",
+            "file": str(path),
+            "sha256": sha256_of(path),
+            "format": "fmov",
             "notes": [
                 f"FMOV text file with {rows.shape[1]} columns: the channels are integrated EMG "
                 f"(envelopes) at {rate:g} Hz.",
                 "The raw columns are aliased and were left out.",
             ],
         },
-    )  # fmt: skip
+    )
 
 
 def _rows(path: Path) -> np.ndarray:
@@ -77,13 +81,16 @@ def _rows(path: Path) -> np.ndarray:
             try:
                 rows.append([float(cell) for cell in cells])
             except ValueError as error:
-                raise EiferError(f"Line {number} of {path.name} holds something other than "
-                                 "numbers.", "Repair or remove the line.") from error  # fmt: skip
+                raise EiferError(
+                    f"Line {number} of {path.name} holds something other than numbers.",
+                    "Repair or remove the line.",
+                ) from error
             if len(cells) not in _COLUMNS or len(cells) != len(rows[0]):
                 raise EiferError(
                     f"Line {number} of {path.name} has {len(cells)} columns; an FMOV file has 8 "
-                    "or 10 in every line.", "Copy the file again.",
-                )  # fmt: skip
+                    "or 10 in every line.",
+                    "Copy the file again.",
+                )
     return np.array(rows)
 
 

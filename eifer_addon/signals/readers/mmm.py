@@ -41,12 +41,16 @@ def read(path: Path, choices: Choices) -> Recording:
     columns = load_columns(path, range(1, _N_COLUMNS + 1))
     rate = choices.rate_hz or RATE_HZ
     recording = Recording.from_array(
-        np.ascontiguousarray(columns.values.T), rate, columns.names,
+        np.ascontiguousarray(columns.values.T),
+        rate,
+        columns.names,
         source={
-            "file": str(path), "sha256": sha256_of(path), "format": "mmm",
+            "file": str(path),
+            "sha256": sha256_of(path),
+            "format": "mmm",
             "notes": [f"MMM envelopes (RMS over 500 ms, one row per video frame) at {rate:g} Hz."],
         },
-    )  # fmt: skip
+    )
     columns.check_finite(path.name, rate)
     units = ("uV",) * _N_COLUMNS
     return replace(recording, units=units, holds_envelope=True)

@@ -72,9 +72,12 @@ def read(path: Path, choices: Choices) -> Recording:
     if all_notes:
         source["notes"] = all_notes
     recording = Recording.from_array(
-        np.ascontiguousarray(channels.values.T), rate, channels.names,
-        units=_units(layout, roles.channels), source=source,
-    )  # fmt: skip
+        np.ascontiguousarray(channels.values.T),
+        rate,
+        channels.names,
+        units=_units(layout, roles.channels),
+        source=source,
+    )
     says_envelope = any("envelope" in f"{k} {v}".lower() for k, v in layout.metadata.items())
     events = _events(path, layout, roles.events, rate)
     return replace(recording, events=events, holds_envelope=says_envelope)
@@ -85,14 +88,16 @@ def _roles(path: Path, layout: Layout, choices: Choices) -> _Roles:
     if len(names) != len(layout.numeric):
         raise EiferError(
             f"The header of {path.name} names {len(names)} columns, but its rows have "
-            f"{len(layout.numeric)}.", "Repair the header, or export the table again.",
-        )  # fmt: skip
+            f"{len(layout.numeric)}.",
+            "Repair the header, or export the table again.",
+        )
     numeric = [k for k, is_number in enumerate(layout.numeric) if is_number]
     time = next((k for k in numeric if _TIME_NAME.match(names[k])), None)
     channels = [
-        k for k in numeric
+        k
+        for k in numeric
         if not _TIME_NAME.match(names[k]) and not _INDEX_NAME.match(names[k].lower())
-    ]  # fmt: skip
+    ]
     notes = []
     electrodes = [k for k in channels if _BIOSIGNAL_NAME.match(names[k])]
     if electrodes and len(electrodes) < len(channels):
@@ -101,10 +106,15 @@ def _roles(path: Path, layout: Layout, choices: Choices) -> _Roles:
         channels = electrodes
     channels = [k for k in channels if layout.names[k] not in choices.drop] or channels
     if not channels:
-        raise EiferError(f"{path.name} has no column of numbers besides its time or index.",
-                         "Export the channels as columns.")  # fmt: skip
-    events = [k for k, is_number in enumerate(layout.numeric)
-              if not is_number and _EVENT_NAME.match(names[k])]  # fmt: skip
+        raise EiferError(
+            f"{path.name} has no column of numbers besides its time or index.",
+            "Export the channels as columns.",
+        )
+    events = [
+        k
+        for k, is_number in enumerate(layout.numeric)
+        if not is_number and _EVENT_NAME.match(names[k])
+    ]
     return _Roles(channels, time, events, notes)
 
 
@@ -139,8 +149,10 @@ def _rate_of_times(
 ) -> tuple[float, list[str]]:
     steps = np.diff(time)
     if len(time) < 2 or not np.all(np.isfinite(time)) or np.median(steps) <= 0:
-        raise EiferError(f"The time column '{name}' of {path.name} does not increase.",
-                         "Give the rate with rate_hz= to take the rows as evenly spaced.")  # fmt: skip
+        raise EiferError(
+            f"The time column '{name}' of {path.name} does not increase.",
+            "Give the rate with rate_hz= to take the rows as evenly spaced.",
+        )
     usual = float(np.median(steps))
     widest = int(np.argmax(np.abs(steps - usual)))
     if steps[widest] > _LONGEST_GAP * usual or steps[widest] < -usual:
@@ -159,8 +171,10 @@ def _rate_of_times(
         if rate >= _SLOWEST_RATE_HZ:
             note = f"The time column '{name}' names no unit; taken as {word}: {rate:.6g} Hz."
             return _tidy(rate), [note]
-    raise EiferError(f"The time column '{name}' of {path.name} has no plausible unit.",
-                     "Give the rate with rate_hz=.")  # fmt: skip
+    raise EiferError(
+        f"The time column '{name}' of {path.name} has no plausible unit.",
+        "Give the rate with rate_hz=.",
+    )
 
 
 def _tidy(rate: float) -> float:

@@ -121,7 +121,9 @@ def layout_of(path: Path) -> Layout:
     with path.open("rb") as stream:
         layout = sniff(path.name, stream.read(1 << 16))
     if layout is None:
-        raise EiferError(f"{path.name} is not a table of numbers.", "Export it as CSV with a header.")
+        raise EiferError(
+            f"{path.name} is not a table of numbers.", "Export it as CSV with a header."
+        )
     return layout
 
 
@@ -132,9 +134,13 @@ def load_columns(path: Path, wanted: Sequence[int], layout: Layout | None = None
     try:
         with path.open(encoding=layout.encoding, errors="replace") as stream:
             values = np.loadtxt(
-                _rows(stream, layout), delimiter=layout.delimiter, usecols=indices, ndmin=2,
-                comments=None, dtype=np.float64,
-            )  # fmt: skip
+                _rows(stream, layout),
+                delimiter=layout.delimiter,
+                usecols=indices,
+                ndmin=2,
+                comments=None,
+                dtype=np.float64,
+            )
     except (ValueError, IndexError):
         # Slower, but it knows missing values and the line of an error.
         values = _load_carefully(path, layout, indices)
@@ -211,7 +217,7 @@ def _comments(lines: list[str]) -> tuple[list[str], int]:
 
 
 def _delimiter(body: list[str]) -> str | None:
-    sample = body[_MOST_HEADER_LINES : _ROWS_SNIFFED] or body[-1:]
+    sample = body[_MOST_HEADER_LINES:_ROWS_SNIFFED] or body[-1:]
     for candidate in ("\t", ";", ","):
         counts = {line.rstrip("\r\n").count(candidate) for line in sample}
         if len(counts) == 1 and counts != {0}:
