@@ -1,0 +1,111 @@
+"""Takes of a head: listing them, playing another one, and reading one back as a track."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..errors import EiferError
+from ..spaces import ARKIT52, ExpressionSpace, get_space
+from ..track import ExpressionTrack
+from .actions import curves, playing
+from .controls import armature_of, metadata
+from .drivers import key_path
+from .keyframes import PREFIX, is_take
+
+_Curves = dict[tuple[str, int], Any]
+
+
+def takes_of(obj: bpy.types.Object) -> list[bpy.types.Action]:
+    """The takes that were written for `obj`, by name."""
+    return [a for a in bpy.data.actions if is_take(a) and a.get(f"{PREFIX}head") == obj.name]
+
+
+def current_take(obj: bpy.types.Object) -> bpy.types.Action | None:
+    """The take that `obj` plays, if any."""
+    for block in (obj, obj.data.shape_keys, obj.find_armature()):
+        if block is not None and is_take(playing(block)[0]):
+            return playing(block)[0]
+    return None
+
+
+def notes_of(action: bpy.types.Action) -> dict[str, Any]:
+    """The provenance that was noted on a take, without the prefix."""
+    return {k.removeprefix(PREFIX): action[k] for k in action.keys() if k.startswith(PREFIX)}  # noqa: SIM118
+
+
+def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> ExpressionTrack:
+    """Read the take that `obj` plays back as a track.
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+        Its scene gives the frame rate.
+    obj : bpy.types.Object
+        A head's mesh object.
+
+    Returns
+    -------
+    ExpressionTrack
+        One frame per keyed moment, in the space that the take was written in; without head pose.
+
+    Raises
+    ------
+    EiferError
+        When the head plays no take of ours.
+    """
+    metadata(obj)
+    action = current_take(obj)
+    if action is None:
+        raise EiferError(f"The head '{obj.name}' plays no take.", "Import a recording first.")
+    notes = notes_of(action)
+    space = get_space(str(notes["space"]))
+    found: _Curves = {}
+    for block in (obj, obj.data.shape_keys, armature_of(obj)):
+        found |= {(curve.data_path, curve.array_index): curve for curve in curves(block)}
+    frames = max((_points(curve)[:, 0] for curve in found.values()), key=len)
+    coefficients = np.stack([_column(name, space, found, frames) for name in space.coefficients], 1)
+    fps = context.scene.render.fps / context.scene.render.fps_base
+    seconds = (frames.astype(np.float64) - float(notes["frame_start"])) / fps
+    return ExpressionTrack(
+        space, coefficients.astype(np.float32), seconds, np.ones(len(frames), np.float32),
+        provenance=notes,
+    )  # fmt: skip
+
+
+def _points(curve: Any) -> np.ndarray:
+    """Keys (n, 2) of a curve: frame and value."""
+    points = np.empty(2 * len(curve.keyframe_points), np.float32)
+    curve.keyframe_points.foreach_get("co", points)
+    return points.reshape(-1, 2)
+
+
+def _at(found: _Curves, path: str, index: int, frames: np.ndarray, rest: float) -> np.ndarray:
+    if (path, index) not in found:
+        return np.full(len(frames), rest)
+    points = _points(found[path, index])
+    return np.interp(frames, points[:, 0], points[:, 1])
+
+
+def _column(name: str, space: ExpressionSpace, found: _Curves, frames: np.ndarray) -> np.ndarray:
+    if space.name == ARKIT52.name:
+        return _at(found, f'["{name}"]', 0, frames, 0.0)
+    if name.startswith("exp."):
+        return _at(found, key_path(name), 0, frames, 0.0)
+    if name.startswith("jaw."):
+        return _jaw(found, frames)[:, "xyz".index(name[-1])]
+    lid = "eyeBlinkLeft" if name == "eyelid.left" else "eyeBlinkRight"
+    return _at(found, f'["{lid}"]', 0, frames, 0.0)
+
+
+def _jaw(found: _Curves, frames: np.ndarray) -> np.ndarray:
+    """Axis-angle (n, 3) of the jaw bone's keys."""
+    path = 'pose.bones["jaw"].rotation_quaternion'
+    w, *vector = (_at(found, path, k, frames, float(k == 0)) for k in range(4))
+    axis = np.stack(vector, axis=1)
+    length = np.linalg.norm(axis, axis=1)
+    angle = 2 * np.arctan2(length, w)
+    safe = np.where(length < 1e-12, 1.0, length)
+    return axis * np.where(length < 1e-12, 2.0, angle / safe)[:, None]
