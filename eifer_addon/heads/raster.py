@@ -290,17 +290,19 @@ def _fragments(
     counts = span[:, 0] * span[:, 1]
     row = np.repeat(np.arange(len(chosen)), counts)
     within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    x = low[row, 0] + within % span[row, 0]
-    y = low[row, 1] + within // span[row, 0]
-    point = np.stack([x + 0.5, y + 0.5], axis=1)
+    y, x = np.divmod(within, span[row, 0])
+    x, y = x + low[row, 0], y + low[row, 1]
+    # Two weights are linear in the pixel's position, the third is what is missing to one.
     a, b, c = (screen[triangles[chosen, k]] for k in range(3))
-    flat = np.stack(
-        [_cross(point, b[row], c[row]), _cross(a[row], point, c[row]), _cross(a[row], b[row], point)],
-        axis=1,
-    ) / _cross(a, b, c)[row, None]  # fmt: skip
-    inside = (flat >= 0).all(axis=1)
-    flat, row = flat[inside], row[inside]
+    area = _cross(a, b, c)
+    along_x = np.stack([b[:, 1] - c[:, 1], c[:, 1] - a[:, 1]]) / area
+    along_y = np.stack([c[:, 0] - b[:, 0], a[:, 0] - c[:, 0]]) / area
+    at_zero = -along_x * (c[:, 0] - 0.5) - along_y * (c[:, 1] - 0.5)
+    first, second = (along_x[k][row] * x + along_y[k][row] * y + at_zero[k][row] for k in (0, 1))
+    third = 1 - first - second
+    inside = (first >= 0) & (second >= 0) & (third >= 0)
+    flat, row = np.stack([first[inside], second[inside], third[inside]], axis=1), row[inside]
     # Depth is linear in 1/z on the screen; weights of the surface follow from it.
-    inverse = flat / np.stack([a[row, 2], b[row, 2], c[row, 2]], axis=1)
+    inverse = flat / np.stack([a[:, 2], b[:, 2], c[:, 2]], axis=1)[row]
     depth = 1.0 / inverse.sum(axis=1)
     return (y * width + x)[inside], chosen[row], inverse * depth[:, None], depth

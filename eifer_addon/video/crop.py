@@ -41,9 +41,7 @@ class Region:
         return Region(self.x, self.y, side, side, self.angle)
 
 
-def sample(
-    image: np.ndarray, region: Region, size: int, *, replicate: bool = False
-) -> np.ndarray:
+def sample(image: np.ndarray, region: Region, size: int, *, replicate: bool = False) -> np.ndarray:
     """A region of an image, bilinearly resampled without smoothing, as MediaPipe does.
 
     Parameters

@@ -195,7 +195,7 @@ def _check_image(image: np.ndarray) -> None:
     rgb = 3
     if image.ndim != rgb or image.shape[2] != rgb or image.dtype != np.uint8 or 0 in image.shape:
         raise EiferError(
-            f"A picture of shape {image.shape} and type {image.dtype} cannot be searched for faces.",
+            f"A picture of shape {image.shape} and type {image.dtype} cannot be searched.",
             "Give RGB with 8 bits a channel, shape (height, width, 3).",
         )
 

@@ -1,0 +1,148 @@
+"""Where the electrodes of a scheme lie on a head.
+
+A scheme is drawn on a flat canvas. Its electrodes' nearest landmarks tie the canvas to MediaPipe's
+canonical face by a smooth warp, and the landmarks on the head carry the canonical face to the
+head's surface.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+
+from ..errors import EiferError
+from .canonical import N_FACE, canonical_face
+from .landmarks import find_landmarks
+from .model import HeadModel, SurfacePoints
+from .surface import at_surface, closest_on_triangles, closest_points, vertex_parts
+
+_DATA = Path(__file__).parent / "data" / "electrodes.json"
+#: The canvas runs to 100; in tens its warp is well conditioned.
+_CANVAS_UNIT = 10.0
+#: An electrode lies near its landmark, not on it: half a centimetre is within the table's rounding.
+_SMOOTHING = 1.5
+
+
+@dataclass(frozen=True)
+class Electrode:
+    """One electrode, or one bipolar pair, of a scheme.
+
+    Attributes
+    ----------
+    name : str
+        For example ``"F19"``.
+    muscle : str or None
+        The muscle below with its side, ``"zygomaticus.right"``; None for monopolar schemes.
+    canvas : tuple of float
+        x and y on the scheme's canvas; negative x is the subject's right.
+    landmark : int
+        The nearest of MediaPipe's landmarks.
+    """
+
+    name: str
+    muscle: str | None
+    canvas: tuple[float, float]
+    landmark: int
+
+
+@cache
+def electrode_schemes() -> Mapping[str, tuple[Electrode, ...]]:
+    """The known schemes by name: "fridlund" (22 bipolar pairs) and "kuramoto" (19 electrodes)."""
+    table = json.loads(_DATA.read_text("utf-8"))
+    return {
+        name: tuple(
+            Electrode(row["name"], row["muscle"], tuple(row["canvas"]), row["landmark"])
+            for row in scheme["electrodes"]
+        )
+        for name, scheme in table["schemes"].items()
+    }
+
+
+def electrode_scheme(name: str) -> tuple[Electrode, ...]:
+    """One scheme; raises `EiferError` for a name that is not known."""
+    try:
+        return electrode_schemes()[name]
+    except KeyError:
+        known = ", ".join(electrode_schemes())
+        raise EiferError(f"The electrode scheme '{name}' is not known.", f"Use {known}.") from None
+
+
+@cache
+def _canvas_warp() -> RBFInterpolator:
+    """Thin-plate warp from the canvas to the canonical face's x and y in cm."""
+    rows = [electrode for scheme in electrode_schemes().values() for electrode in scheme]
+    vertices, _ = canonical_face()
+    canvas = np.array([row.canvas for row in rows]) / _CANVAS_UNIT
+    anchors = vertices[[row.landmark for row in rows], :2]
+    # Both sides of every anchor: the warp is even although the table is not quite (K15, K16).
+    canvas = np.concatenate([canvas, canvas * (-1, 1) + (1e-6, 0)])
+    anchors = np.concatenate([anchors, anchors * (-1, 1)])
+    return RBFInterpolator(canvas, anchors, smoothing=_SMOOTHING)
+
+
+def canonical_positions(canvas: np.ndarray) -> np.ndarray:
+    """X and y in cm on the canonical face, (n, 2), of canvas positions (n, 2)."""
+    return np.asarray(_canvas_warp()(np.asarray(canvas, np.float64) / _CANVAS_UNIT))
+
+
+def place_electrodes(head: HeadModel) -> dict[str, SurfacePoints]:
+    """Every known scheme on a head's neutral surface.
+
+    Parameters
+    ----------
+    head : HeadModel
+        Its landmarks are used; they are found when it has none.
+
+    Returns
+    -------
+    dict of str to SurfacePoints
+        One entry per scheme, points named as its electrodes.
+    """
+    landmarks = head.landmarks or find_landmarks(head)
+    points = landmarks.positions(head.template.astype(np.float64), head.triangles)[:N_FACE]
+    skin = _skin_triangles(head, landmarks)
+    placed = {}
+    for name, scheme in electrode_schemes().items():
+        flat = canonical_positions(np.array([electrode.canvas for electrode in scheme]))
+        triangle, weights, _ = closest_points(
+            _on_head(flat, points), head.template.astype(np.float64), head.triangles, skin
+        )
+        names = tuple(electrode.name for electrode in scheme)
+        placed[name] = at_surface(names, triangle, weights)
+    return placed
+
+
+def _skin_triangles(head: HeadModel, landmarks: SurfacePoints) -> np.ndarray:
+    """Triangles of the part of the head on which most landmarks lie."""
+    part = vertex_parts(head.n_vertices, head.triangles)[head.triangles[:, 0]]
+    skin = np.bincount(part[landmarks.triangles[:N_FACE]]).argmax()
+    return np.flatnonzero(part == skin)
+
+
+def _on_head(flat: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Positions (n, 3) in m on a head of canonical x and y (n, 2) in cm.
+
+    Within the canonical face the triangle's corners carry over; beyond it the smooth warp of all
+    landmarks goes on.
+    """
+    vertices, triangles = canonical_face()
+    flattened = np.column_stack([vertices[:, :2], np.zeros(len(vertices))])
+    point = np.column_stack([flat, np.zeros(len(flat))])
+    corners = flattened[triangles]
+    bary = closest_on_triangles(point[:, None], corners[None])
+    gap = np.linalg.norm(np.einsum("nfk,fkc->nfc", bary, corners) - point[:, None], axis=2)
+    # Folds (nostrils, lids) put several triangles over one place: the frontmost is the skin.
+    height = np.einsum("nfk,fk->nf", bary, vertices[triangles][..., 2])
+    best = np.argmax(
+        np.where(gap <= gap.min(axis=1, keepdims=True) + 1e-6, height, -np.inf), axis=1
+    )
+    row = np.arange(len(flat))
+    inside = np.einsum("nk,nkc->nc", bary[row, best], landmarks[triangles[best]])
+    smooth = RBFInterpolator(vertices[:, :2], landmarks, smoothing=1.0)(flat)
+    return np.where((gap[row, best] < 1e-6)[:, None], inside, smooth)

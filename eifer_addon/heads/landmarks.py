@@ -1,0 +1,320 @@
+"""The 478 landmarks on any head: draw it, let the landmark network look, cast the points back.
+
+The head is drawn from several sides, each picture is read twice (also mirrored, because the
+network is not quite symmetric), and the points are averaged on the surface. Nothing depends on
+the head's layout, so that a FLAME file, a scan or a character is treated alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+from scipy.ndimage import distance_transform_edt
+
+from ..errors import EiferError
+from ..files import cache_folder, load_npz, save_npz
+from .canonical import N_FACE, canonical_face, mirrored_landmarks
+from .model import HeadModel, SurfacePoints
+from .raster import Camera, Light, Rendering, render
+from .surface import at_surface, closest_points, head_hash, vertex_parts
+
+if TYPE_CHECKING:
+    from ..video.landmarker import Face, FaceLandmarker
+
+N_LANDMARKS = 478
+NAMES = tuple(str(k) for k in range(N_LANDMARKS))
+_IRIS = slice(N_FACE, N_LANDMARKS)
+#: The inner rim of the lips; on a closed mouth the two rims lie on one another.
+UPPER_INNER_LIP = (191, 80, 81, 82, 13, 312, 311, 310, 415)
+LOWER_INNER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
+#: Radians that the jaw is opened to tell the lips' inner rims apart.
+_JAW_OPEN = 0.22
+_MIN_JAW_MOTION = 0.004
+_SIZE = 448
+#: A first reading this sure needs no other way of drawing.
+_SURE = 0.97
+#: Yaw and pitch in degrees; the landmark network is at its best near the front.
+_VIEWS = ((0, 0), (0, 0), (-14, 0), (14, 0), (0, 10), (0, -10))
+_LIGHTS = (
+    Light((0.0, 0.5, 1.0)),
+    Light((0.35, 0.5, 1.0)),
+    Light((0.0, 0.8, 0.6), key=1.0, ambient=0.15),
+    Light((0.0, 0.1, 1.0), key=0.6, ambient=0.5),
+)
+_DISTANCES = (1.2, 0.6)
+#: Smoothing of the bent canonical face (cm), and the distance in m from which a point is wrong.
+_SMOOTHING = 2.0
+_MIN_OUTLIER = 0.0035
+#: Views that differ by this many metres from the mean count half.
+_AGREEMENT = 0.003
+_KIND, _VERSION = "surface_points", 1
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A head as it is drawn: geometry, colours, and which part of it is skin."""
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    colours: np.ndarray | None
+    parts: np.ndarray
+
+    def draw(self, camera: Camera, light: Light, samples: int = 2) -> Rendering:
+        return render(
+            self.vertices, self.triangles, self.colours, camera, light=light, samples=samples
+        )
+
+
+def find_landmarks(
+    head: HeadModel, landmarker: FaceLandmarker | None = None, *, use_cache: bool = True
+) -> SurfacePoints:
+    """The 478 MediaPipe landmarks on a head's neutral surface.
+
+    Parameters
+    ----------
+    head : HeadModel
+        Any head; its colours are used when it has some, a grey head works too.
+    landmarker : FaceLandmarker, optional
+        The networks; by default those among the add-on's assets.
+    use_cache : bool
+        Keep the result under the hash of the head's content and take it from there.
+
+    Returns
+    -------
+    SurfacePoints
+        Names "0" to "477". All but the irises' ten lie on visible skin.
+
+    Raises
+    ------
+    EiferError
+        When no face is recognised on any picture of the head.
+    """
+    key = head_hash(head, "colours", "weights", "joint_regressor")
+    path = cache_folder() / "landmarks" / f"{key}.npz"
+    if use_cache and path.exists():
+        arrays, meta, _ = load_npz(path, _KIND, _VERSION)
+        return SurfacePoints(tuple(meta["names"]), arrays["triangles"], arrays["barycentric"])
+    points = _find(head, landmarker or _default_landmarker())
+    if use_cache:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {"triangles": points.triangles, "barycentric": points.barycentric}
+        save_npz(path, _KIND, _VERSION, arrays, {"names": list(points.names)})
+    return points
+
+
+def _default_landmarker() -> FaceLandmarker:
+    from ..video.landmarker import FaceLandmarker
+
+    return FaceLandmarker()
+
+
+def _find(head: HeadModel, landmarker: FaceLandmarker) -> SurfacePoints:
+    parts = vertex_parts(head.n_vertices, head.triangles)
+    scene, box = _recognise(head, parts, landmarker)
+    positions, skin = _consensus(scene, box, landmarker)
+    positions[:N_FACE] = _without_outliers(positions[:N_FACE])
+    triangle, weights, _ = closest_points(positions, scene.vertices, scene.triangles, skin)
+    iris = positions[_IRIS]
+    triangle[_IRIS], weights[_IRIS], _ = closest_points(iris, scene.vertices, scene.triangles)
+    opened = _open_mouth(head, scene, box, landmarker)
+    if opened is not None:
+        lips = list(UPPER_INNER_LIP + LOWER_INNER_LIP)
+        triangle[lips], weights[lips] = opened[0][lips], opened[1][lips]
+    return at_surface(NAMES, triangle, weights)
+
+
+def _recognise(
+    head: HeadModel, parts: np.ndarray, landmarker: FaceLandmarker
+) -> tuple[_Scene, np.ndarray]:
+    """The way of drawing on which the network is surest of a face, and the face's corner points."""
+    vertices = head.template.astype(np.float64)
+    styles = [head.colours, None] if head.colours is not None else [None]
+    best: tuple[float, _Scene, np.ndarray] | None = None
+    for colours, distance, light in product(styles, _DISTANCES, _LIGHTS):
+        scene = _Scene(vertices, head.triangles, colours, parts)
+        drawn = scene.draw(Camera.facing(vertices, _SIZE, distance=distance), light, samples=1)
+        faces = landmarker.detect(drawn.image, max_faces=1)
+        if faces and (best is None or faces[0].presence > best[0] + 0.02):
+            best = (faces[0].presence, scene, _first_points(scene, drawn, faces[0]))
+        if best is not None and best[0] > _SURE:
+            break
+    if best is None:
+        raise EiferError(
+            f"No face was recognised on the head '{head.name}'.",
+            "Check that it is in metres, looks along +z with +y up, and has a human face.",
+        )
+    return best[1], best[2]
+
+
+def _first_points(scene: _Scene, drawn: Rendering, face: Face) -> np.ndarray:
+    """Surface positions (468, 3) of a first reading: where to aim the camera."""
+    hit = drawn.triangle >= 0
+    return _lift(scene, drawn, face.landmarks[:N_FACE, :2], hit)[0]
+
+
+def _consensus(
+    scene: _Scene, box: np.ndarray, landmarker: FaceLandmarker
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (478, 3) averaged over the views, and the skin triangles that were seen."""
+    readings, squareness, seen = [], [], []
+    for number, (yaw, pitch) in enumerate(_VIEWS):
+        camera = Camera.facing(
+            box, _SIZE, margin=1.7, distance=0.6 if number else 1.0,
+            yaw=np.radians(yaw), pitch=np.radians(pitch),
+        )  # fmt: skip
+        drawn = scene.draw(camera, _LIGHTS[0])
+        pixels = _read_both(drawn.image, landmarker)
+        if pixels is None:
+            continue
+        skin = _skin_pixels(scene, drawn, pixels)
+        seen.append(np.unique(drawn.triangle[skin]))
+        points, square = _lift(scene, drawn, pixels, skin)
+        points[_IRIS], _ = _lift(scene, drawn, pixels[_IRIS], drawn.triangle >= 0)
+        readings.append(points)
+        squareness.append(square)
+    if not readings:
+        raise EiferError("The face was lost when the camera came near.", "Check the head's mesh.")
+    return _average(np.array(readings), np.array(squareness)), np.unique(np.concatenate(seen))
+
+
+def _average(readings: np.ndarray, squareness: np.ndarray) -> np.ndarray:
+    """Mean positions (n, 3) of readings (views, n, 3) that saw the place squarely and agree.
+
+    At the contour a frontal view sees the cheek edge-on, and a turned one lets the far contour
+    slide: both look at the surface at a grazing angle and count little.
+    """
+    weights = squareness**3 + 1e-6
+    for _ in range(3):
+        mean = np.average(
+            readings, axis=0, weights=np.broadcast_to(weights[..., None], readings.shape)
+        )
+        gap = np.linalg.norm(readings - mean, axis=2)
+        weights = squareness**3 / (1 + (gap / _AGREEMENT) ** 2) + 1e-6
+    return np.asarray(mean)
+
+
+def _without_outliers(positions: np.ndarray) -> np.ndarray:
+    """Positions (468, 3) with points that left the face, say onto an ear, put back.
+
+    The canonical face is bent smoothly onto the points; one that lies far from where its
+    neighbours say it should be is replaced by their word.
+    """
+    canonical, _ = canonical_face()
+    good = np.ones(len(positions), bool)
+    for _ in range(2):
+        smooth = RBFInterpolator(
+            canonical[good], positions[good], smoothing=_SMOOTHING, neighbors=80
+        )
+        expected = smooth(canonical)
+        error = np.linalg.norm(expected - positions, axis=1)
+        limit = max(_MIN_OUTLIER, 6 * float(np.median(error)))
+        good = error < limit
+        # A landmark and its mirror image are judged together, which keeps the face even.
+        good &= good[mirrored_landmarks()[:N_FACE]]
+    return np.where(good[:, None], positions, expected)
+
+
+def _read_both(image: np.ndarray, landmarker: FaceLandmarker) -> np.ndarray | None:
+    """Landmark pixels (478, 2), the mean of a picture and its mirror image."""
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    straight, flipped = (
+        landmarker.detect(picture, max_faces=1, refine=1) for picture in (image, mirrored)
+    )
+    if not straight or not flipped:
+        return None
+    back = flipped[0].landmarks[mirrored_landmarks(), :2] * (-1, 1) + (image.shape[1], 0)
+    mean: np.ndarray = (straight[0].landmarks[:, :2] + back) / 2
+    return mean
+
+
+def _skin_pixels(scene: _Scene, drawn: Rendering, pixels: np.ndarray) -> np.ndarray:
+    """Which pixels (H, W) show skin: the part that most of the landmarks lie on."""
+    part = np.where(drawn.triangle >= 0, scene.parts[scene.triangles[drawn.triangle, 0]], -1)
+    rows, columns = _inside(pixels[:N_FACE], part.shape)
+    under = part[rows, columns]
+    return np.asarray(part == np.bincount(under[under >= 0]).argmax())
+
+
+def _inside(pixels: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of the pixels that hold continuous positions (n, 2)."""
+    columns, rows = np.floor(pixels).astype(int).T
+    return np.clip(rows, 0, shape[0] - 1), np.clip(columns, 0, shape[1] - 1)
+
+
+def _lift(
+    scene: _Scene, drawn: Rendering, pixels: np.ndarray, valid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Surface positions (n, 3) behind continuous pixels (n, 2), and how squarely they are seen.
+
+    A point beside the valid pixels is taken to the nearest valid one. Within a pixel the ray meets
+    the plane of the pixel's triangle.
+    """
+    rows, columns = _inside(pixels, valid.shape)
+    nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
+    there = valid[rows, columns]
+    rows, columns = nearest[:, rows, columns]
+    aim = np.where(there[:, None], pixels, np.stack([columns, rows], axis=1) + 0.5)
+    corners = scene.vertices[scene.triangles[drawn.triangle[rows, columns]]]
+    camera = drawn.camera
+    across, up = aim[:, 0] - camera.width / 2, camera.height / 2 - aim[:, 1]
+    ray = np.stack([across, up, np.full(len(aim), -camera.focal)], axis=1) @ camera.rotation
+    origin = camera.target + camera.distance * camera.rotation[2]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing = np.sum(ray * normal, axis=1)
+    along = np.sum((corners[:, 0] - origin) * normal, axis=1) / np.where(facing, facing, 1)
+    exact = origin + along[:, None] * ray
+    centre = np.einsum("nk,nkc->nc", drawn.barycentric[rows, columns], corners)
+    # A grazing plane sends the foot point far away within one pixel: keep the pixel's centre then.
+    limit = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    near = np.linalg.norm(exact - centre, axis=1) < limit
+    length = np.linalg.norm(ray, axis=1) * np.linalg.norm(normal, axis=1)
+    return np.where(near[:, None], exact, centre), np.abs(facing) / np.maximum(length, 1e-30)
+
+
+def _open_mouth(
+    head: HeadModel, scene: _Scene, box: np.ndarray, landmarker: FaceLandmarker
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Triangles and weights read with the jaw open, None for a head whose jaw does not move."""
+    pose = np.zeros((5, 3))
+    pose[2, 0] = _JAW_OPEN
+    vertices, _ = head.forward(pose=pose)
+    if np.abs(vertices - scene.vertices).max() < _MIN_JAW_MOTION:
+        return None
+    opened = _Scene(vertices, scene.triangles, scene.colours, scene.parts)
+    camera = Camera.facing(box, _SIZE, margin=1.9, distance=0.6)
+    drawn = opened.draw(camera, _LIGHTS[0])
+    pixels = _read_both(drawn.image, landmarker)
+    if pixels is None:
+        return None
+    skin = _skin_pixels(opened, drawn, pixels)
+    front = _frontmost(drawn, skin, pixels)
+    triangle, weights, _ = closest_points(
+        _lift(opened, drawn, front, skin)[0],
+        vertices,
+        opened.triangles,
+        np.unique(drawn.triangle[skin]),
+    )
+    return triangle, weights
+
+
+def _frontmost(
+    drawn: Rendering, valid: np.ndarray, pixels: np.ndarray, radius: int = 4
+) -> np.ndarray:
+    """Pixels (n, 2) moved to the nearest-to-front place around, off the depth of the mouth.
+
+    Only a step in depth counts: where the neighbourhood is smooth the pixel stays.
+    """
+    step = 0.004
+    offsets = np.stack(np.meshgrid(*[np.arange(-radius, radius + 1)] * 2), axis=-1).reshape(-1, 2)
+    around = pixels[:, None] + offsets
+    rows, columns = _inside(around.reshape(-1, 2), valid.shape)
+    depth = np.where(valid, drawn.depth, np.inf)[rows, columns].reshape(len(pixels), -1)
+    front = depth.min(axis=1, keepdims=True)
+    reach = np.linalg.norm(offsets, axis=1)
+    cost = np.where(depth < front + step, reach, np.inf)
+    best = np.argmin(cost, axis=1)
+    return np.asarray(around[np.arange(len(pixels)), best])
