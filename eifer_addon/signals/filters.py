@@ -117,10 +117,10 @@ class ZeroPhase:
         self.total = int(fft.next_fast_len(n_samples + 2 * self.left, real=True))
         self.right = self.total - n_samples - self.left
         frequencies = np.arange(self.total // 2 + 1) * (rate_hz / self.total)
-        self.gain = squared_magnitude(sos, frequencies, rate_hz).astype(dtype)
+        self.gain: np.ndarray = squared_magnitude(sos, frequencies, rate_hz).astype(dtype)
         ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(self.left) / self.left)
         # The tapered ends meet at zero, so the wrap-around of the transform carries nothing.
-        self.taper = ramp.astype(dtype)
+        self.taper: np.ndarray = ramp.astype(dtype)
 
     def spectrum(self, samples: np.ndarray, bins: int | None = None) -> np.ndarray:
         """Spectrum of the extended signal after the filter, the first `bins` of it."""
@@ -134,7 +134,7 @@ class ZeroPhase:
         return back[self.left : self.left + self.n_samples]
 
     def _extended(self, samples: np.ndarray) -> np.ndarray:
-        x = np.empty(self.total, self.dtype)
+        x: np.ndarray = np.empty(self.total, self.dtype)
         n, left = self.n_samples, self.left
         x[left : left + n] = samples
         x[:left] = 2 * samples[0] - samples[left:0:-1]

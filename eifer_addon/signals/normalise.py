@@ -138,14 +138,15 @@ def _scale_of_active(envelope: np.ndarray, rate_hz: float, baseline: float, spre
 
 def load_profile(profile: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
     """Check a profile, or read it from a JSON file; gives its ``muscles`` part."""
-    name = "The profile"
+    name, document = "The profile", profile
     try:
-        if isinstance(profile, str | Path):
-            name = Path(profile).name
-            profile = json.loads(Path(profile).read_text("utf-8"))
-        if int(profile["format_version"]) > FORMAT_VERSION:
+        if isinstance(document, str | Path):
+            name = Path(document).name
+            document = json.loads(Path(document).read_text("utf-8"))
+        content: Mapping[str, Any] = dict(document)
+        if int(content["format_version"]) > FORMAT_VERSION:
             raise EiferError(f"{name} needs a newer EIFER.", "Update the add-on.")
-        muscles: Mapping[str, Any] = profile["muscles"]
+        muscles: Mapping[str, Any] = content["muscles"]
         for muscle, entry in muscles.items():
             baseline, scale = float(entry["baseline"]), float(entry["scale"])
             if not (np.isfinite(baseline) and np.isfinite(scale) and scale > 0):
