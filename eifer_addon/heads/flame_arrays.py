@@ -32,6 +32,10 @@ _format: Any = np.lib.format
 _NUMBERS = frozenset({"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1", "?"})
 
 
+#: How a pickled dict begins: with its protocol, or before protocol 2 with the dict itself.
+_PICKLED_DICT = b"\x80(}"
+
+
 class BadArrayError(ValueError):
     """What is wrong with one array; the reader of the file adds its key and the file's name."""
 
@@ -55,6 +59,10 @@ def read_tables(data: bytes, where: Path) -> dict[str, Any]:
         raise EiferError(f"{where} is empty.", REMEDY)
     if data.startswith(b"PK"):
         return _read_zip(data, where)
+    if data[0] not in _PICKLED_DICT:
+        raise EiferError(
+            f"{where} is not a FLAME model: it is neither a pickle nor an .npz archive.", REMEDY
+        )
     return read_pickle(data, where)
 
 

@@ -70,11 +70,9 @@ def load_flame(path: str | Path) -> HeadModel:
     if is_head_model(data, source):
         return HeadModel.load(source)
     digest = hashlib.sha256(data).hexdigest()
-    kept = _cache_path(digest)
-    head = _from_cache(kept)
+    head = _from_cache(digest)
     if head is None:
-        head = parse_flame(data, source)
-        head = _to_cache(kept, head)
+        head = _to_cache(digest, parse_flame(data, source))
     return _named(head, source, digest)
 
 
@@ -280,19 +278,19 @@ def _cache_path(digest: str) -> Path:
     return cache_folder() / "heads" / f"{digest}.v{_CACHE_VERSION}.npz"
 
 
-def _from_cache(kept: Path) -> HeadModel | None:
-    if not kept.is_file():
-        return None
+def _from_cache(digest: str) -> HeadModel | None:
+    """The head of an earlier conversion; None when there is none or it is damaged."""
     try:
-        return HeadModel.load(kept)
+        kept = _cache_path(digest)
+        return HeadModel.load(kept) if kept.is_file() else None
     except EiferError:
-        # A damaged cache is made again from the user's file.
         return None
 
 
-def _to_cache(kept: Path, head: HeadModel) -> HeadModel:
+def _to_cache(digest: str, head: HeadModel) -> HeadModel:
     """Keep the head; when the cache cannot be written, say so in its info and go on."""
     try:
+        kept = _cache_path(digest)
         kept.parent.mkdir(parents=True, exist_ok=True)
         head.save(kept)
     except (OSError, EiferError) as error:

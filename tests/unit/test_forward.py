@@ -78,10 +78,12 @@ def test_vertices_and_joints_are_those_of_body_models(
         "shape": identity, "expression": expression,
     }  # fmt: skip
     vertices, joints = head.forward(*parameters)
-    theirs = np.concatenate([
-        oracle.forward_vertices(**{key: value[part] for key, value in given.items()})
-        for part in np.array_split(np.arange(N_SETS), 10)
-    ])
+    theirs = np.concatenate(
+        [
+            oracle.forward_vertices(**{key: value[part] for key, value in given.items()})
+            for part in np.array_split(np.arange(N_SETS), 10)
+        ]
+    )
     assert np.abs(theirs - vertices).max() <= TOLERANCE_M
     skeleton = oracle.forward_skeleton(**given)
     assert np.abs(skeleton[..., :3, 3] - joints).max() <= TOLERANCE_M
