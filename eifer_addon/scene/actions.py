@@ -8,7 +8,7 @@ datablock. Nothing else in the add-on knows about the difference.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import bpy
@@ -21,11 +21,18 @@ _LINEAR = 1
 
 @dataclass
 class Take:
-    """A new take: its action, and one bag of curves per animated datablock."""
+    """A new take: its action, and one bag of curves per animated datablock.
+
+    Attributes
+    ----------
+    name : str
+        Name of the action and its main slot.
+    actions : list
+        One action; up to 4.3 one per animated datablock, the main one first.
+    """
 
     name: str
-    action: Any = None
-    strip: Any = None
+    actions: list[Any] = field(default_factory=list)
 
     def bag(self, block: bpy.types.ID, suffix: str = "") -> Any:
         """A new slot for `block` and its bag of curves; the block plays it from now on.
@@ -39,20 +46,19 @@ class Take:
         """
         title = f"{self.name} {suffix}".strip()
         data = block.animation_data or block.animation_data_create()
+        if not HAS_SLOTS or not self.actions:
+            action = bpy.data.actions.new(self.name if not suffix or HAS_SLOTS else title)
+            action.use_fake_user = True
+            self.actions.append(action)
+        action = self.actions[-1]
+        data.action = action
         if not HAS_SLOTS:
-            legacy = bpy.data.actions.new(title)
-            legacy.use_fake_user = True
-            data.action = legacy
-            self.action = self.action or legacy
-            return legacy
-        if self.action is None:
-            self.action = bpy.data.actions.new(self.name)
-            self.action.use_fake_user = True
-            self.strip = self.action.layers.new("Take").strips.new(type="KEYFRAME")
-        slot = self.action.slots.new(id_type=block.id_type, name=title)
-        data.action = self.action
+            return action
+        if not action.layers:
+            action.layers.new("Take").strips.new(type="KEYFRAME")
+        slot = action.slots.new(id_type=block.id_type, name=title)
         data.action_slot = slot
-        return self.strip.channelbag(slot, ensure=True)
+        return action.layers[0].strips[0].channelbag(slot, ensure=True)
 
 
 def write_curve(

@@ -46,7 +46,7 @@ def set_metadata(obj: bpy.types.Object, head: HeadModel) -> None:
     """Note on the object which head it is."""
     obj[METADATA_KEY] = {
         "head": head.name,
-        "sha256": str(head.info.get("sha256", "")),
+        "sha256": str(head.info.get("sha256") or head.info.get("source_sha256", "")),
         "source": str(head.info.get("source", "")),
         "version": software_version(),
     }

@@ -87,13 +87,14 @@ def apply_track(
     frames = start + track.timestamps[usable] * (scene.render.fps / scene.render.fps_base)
     blocks = _blocks(obj)
     with _restored_on_failure(blocks.values()), all_or_nothing():
-        action = _write(Take(take), blocks, channels, usable, frames)
-        _note(action, obj, track, start, left_over)
+        written = _write(Take(take), blocks, channels, usable, frames)
+        for action in written:
+            _note(action, obj, track, start, left_over)
     _let_sliders_reach(obj.data.shape_keys, channels)
     _set_frame_range(scene, frames, frame_range)
     for name in left_over:
         _log.warning("'%s' has no place on the head '%s' and was not keyed.", name, obj.name)
-    return action
+    return written[0]
 
 
 def _blocks(obj: bpy.types.Object) -> dict[str, bpy.types.ID]:
@@ -126,7 +127,7 @@ def _write(
     channels: list[Channel],
     usable: np.ndarray,
     frames: np.ndarray,
-) -> Any:
+) -> list[Any]:
     for part, block in blocks.items():
         mine = [channel for channel in channels if channel.part == part]
         earlier, _ = playing(block)
@@ -144,7 +145,7 @@ def _write(
             write_curve(
                 bag, channel.path, channel.index, channel.group, frames[:keyed], values[:keyed]
             )
-    return take.action
+    return take.actions
 
 
 def _rest(block: bpy.types.ID) -> None:
