@@ -35,7 +35,9 @@ BUNDLED = (
     "edfio",
 )  # fmt: skip
 #: Blender releases by the Python they carry: first release, and the first that has another Python.
-BLENDER_RANGE = {"3.11": (None, "5.1.0"), "3.13": ("5.1.0", None)}
+BLENDER_RANGE = {"3.11": (None, "5.1.0"), "3.13": ("5.1.0", None), "3.14": ("5.1.0", None)}
+#: Distributions that build Blender against their own, newer Python; made for tests only.
+UNRELEASED = "3.14"
 #: The oldest systems that Blender itself supports decide which wheels may be taken.
 PLATFORM_TAGS = {
     "linux-x64": [f"manylinux_2_{minor}_x86_64" for minor in range(28, 16, -1)]
@@ -59,7 +61,12 @@ class Target:
         return f"{self.platform.replace('-', '_')}-cp{self.python.replace('.', '')}"
 
 
-TARGETS = tuple(Target(platform, python) for platform in PLATFORM_TAGS for python in BLENDER_RANGE)
+TARGETS = tuple(
+    Target(platform, python)
+    for platform in PLATFORM_TAGS
+    for python in BLENDER_RANGE
+    if python != UNRELEASED
+)
 
 
 def build_zip(target: Target) -> Path:
@@ -82,7 +89,8 @@ def build_zip(target: Target) -> Path:
 
 def pinned_versions(python: str) -> dict[str, str]:
     """Exact versions by normalised package name from the constraints file of a Python."""
-    text = (CONSTRAINTS / f"py{python.replace('.', '')}.txt").read_text(encoding="utf-8")
+    locked = "3.13" if python == UNRELEASED else python
+    text = (CONSTRAINTS / f"py{locked.replace('.', '')}.txt").read_text(encoding="utf-8")
     pairs = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", text, flags=re.MULTILINE)
     return {_normalised(name): version for name, version in pairs}
 

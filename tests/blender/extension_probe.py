@@ -1,7 +1,7 @@
 """Install, enable, use and disable the extension ten times; write what was seen as JSON.
 
-Started by ``test_extension.py`` as ``python -S extension_probe.py ZIP REPORT`` in a process of its
-own, with an empty Blender user folder.
+Started with an empty Blender user folder in a process of its own, by ``test_extension.py`` as
+``python -S extension_probe.py ZIP REPORT`` or in a real Blender as ``--python … -- ZIP REPORT``.
 """
 
 from __future__ import annotations
@@ -126,4 +126,4 @@ def main(archive: str, result: str) -> None:
     Path(result).write_text(json.dumps(report), encoding="utf-8")
 
 
-main(*sys.argv[1:])
+main(*sys.argv[-2:])

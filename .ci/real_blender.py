@@ -1,0 +1,176 @@
+"""A real Blender with a window: Debian's unstable suite in a folder, and the extension inside it.
+
+Needs root, debootstrap and about 2 GB. The suite moves, so a failure to make it is a skip with its
+reason; a failure of the extension in it is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import extension
+
+ROOT = Path(__file__).resolve().parents[1]
+CACHE = ROOT / ".cache" / "real-blender"
+SYSTEM = CACHE / "root"
+READY = CACHE / "ready"
+NEEDED_BYTES = 4_000_000_000
+PACKAGES = (
+    "blender", "python3-numpy", "python3-cattr", "python3-requests", "python3-zstandard",
+    "libegl1", "libgl1", "libopengl0", "libgl1-mesa-dri", "xvfb", "xauth", "imagemagick",
+)  # fmt: skip
+#: Python of Debian's Blender, for the wheels of its zip.
+PYTHON = "3.14"
+PROBES = ROOT / "tests" / "blender"
+IMAGES = ROOT / "docs" / "images"
+
+
+class Skip(Exception):
+    """Why there is no real Blender here."""
+
+
+def prepare() -> None:
+    """Make the system folder with Blender in it, unless it is there from an earlier run."""
+    if READY.is_file():
+        return
+    _check_machine()
+    print(f"Making Debian unstable with Blender in {SYSTEM}: about 2 GB, one to three minutes.")
+    shutil.rmtree(SYSTEM, ignore_errors=True)
+    SYSTEM.mkdir(parents=True)
+    _attempt("debootstrap", "--variant=minbase", "unstable", str(SYSTEM), _mirror())
+    options = 'Acquire::Check-Valid-Until "false";\nAPT::Install-Recommends "false";\n'
+    (SYSTEM / "etc/apt/apt.conf.d/90eifer").write_text(options, encoding="utf-8")
+    _attempt("chroot", str(SYSTEM), "apt-get", "update", "-qq")
+    _attempt("chroot", str(SYSTEM), "apt-get", "install", "-y", "-qq", *PACKAGES)
+    _attempt("chroot", str(SYSTEM), "apt-get", "clean")
+    READY.write_text(inside("blender", "--version").stdout.splitlines()[0], encoding="utf-8")
+
+
+def _check_machine() -> None:
+    if os.geteuid() != 0:
+        raise Skip("debootstrap needs root")
+    if shutil.which("debootstrap") is None:
+        raise Skip("debootstrap is missing; run: apt-get install -y debootstrap")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(CACHE).free
+    if free < NEEDED_BYTES:
+        raise Skip(f"{CACHE} has {free / 1e9:.1f} GB free, {NEEDED_BYTES / 1e9:.0f} GB are needed")
+
+
+def _mirror() -> str:
+    """The Debian mirror that this machine's own apt uses."""
+    query = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    query += ["Created-By: Packages", "Label: Debian"]
+    listing = subprocess.run(query, capture_output=True, text=True, check=False)
+    mirrors = listing.stdout.split()
+    if not mirrors:
+        raise Skip("this machine's apt knows no Debian mirror")
+    return mirrors[0]
+
+
+def _attempt(*command: str) -> None:
+    """Run a step of the set-up; when it fails, the suite or the mirror is to blame."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    log = CACHE / "setup.log"
+    with log.open("a", encoding="utf-8") as stream:
+        done = subprocess.run(command, env=environment, stdout=stream, stderr=stream, check=False)
+    if done.returncode != 0:
+        step = " ".join(part for part in command if "://" not in part)
+        raise Skip(f"'{step}' failed; the suite may be in flux, see {log}")
+
+
+def inside(
+    *command: str, timeout: float = 300, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the system folder, with an empty home, and show its output on failure."""
+    environment = {
+        "HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+        "BLENDER_USER_RESOURCES": "/root/blender-user", "OMP_NUM_THREADS": "2",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["chroot", str(SYSTEM), *command],
+        env=environment, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+    if check and done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def install_extension() -> None:
+    """Build the zip for this Blender's Python and install it with Blender's own command."""
+    archive = extension.build_zip(extension.Target("linux-x64", PYTHON))
+    work = SYSTEM / "root" / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(SYSTEM / "root" / "blender-user", ignore_errors=True)
+    work.mkdir(parents=True)
+    shutil.copy2(archive, work / "eifer.zip")
+    for probe in PROBES.glob("*_probe.py"):
+        shutil.copy2(probe, work / probe.name)
+    inside(
+        "blender", "--command", "extension", "install-file", "--repo", "user_default", "--enable",
+        "/root/work/eifer.zip",
+    )  # fmt: skip
+
+
+def check_background() -> None:
+    """Operators, ten rounds of disabling and enabling, and the command line, without a window."""
+    done = inside(
+        "blender", "-b", "--python-exit-code", "1", "--python", "/root/work/extension_probe.py",
+        "--", "/root/work/eifer.zip", "/root/work/report.json",
+    )  # fmt: skip
+    print(done.stdout[-400:])
+    inside("blender", "--command", "extension", "install-file", "--repo", "user_default",
+           "--enable", "/root/work/eifer.zip")  # fmt: skip
+    text = inside("blender", "--command", "eifer", "--help").stdout
+    if "emg" not in text:
+        raise SystemExit(f"blender --command eifer --help does not name its verbs:\n{text}")
+    wrong = inside("blender", "--command", "eifer", "emg", "/none/such.edf", check=False)
+    if wrong.returncode != 1 or "Traceback" in wrong.stdout + wrong.stderr:
+        raise SystemExit(f"A missing recording gave {wrong.returncode}:\n{wrong.stderr}")
+    print(f"blender --command eifer says: {wrong.stderr.strip().splitlines()[-1]}")
+
+
+def check_window() -> None:
+    """Drive the panel in a window under Xvfb and keep the screenshots for the documents."""
+    shots = SYSTEM / "root" / "work" / "shots"
+    shots.mkdir(exist_ok=True)
+    done = inside(
+        "xvfb-run", "-a", "-s", "-screen 0 1600x900x24",
+        "blender", "--python-exit-code", "1", "--python", "/root/work/window_probe.py",
+        "--", "/root/work/shots",
+        timeout=600,
+    )  # fmt: skip
+    print(done.stdout[-600:])
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for shot in sorted(shots.glob("*.png")):
+        shutil.copy2(shot, IMAGES / shot.name)
+        print(f"docs/images/{shot.name}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do all of it; 0 also when there can be no real Blender here."""
+    parser = argparse.ArgumentParser(description="Try the extension in a real Blender.")
+    parser.add_argument("--only", choices=("background", "window"), help="one half of the checks")
+    options = parser.parse_args(arguments)
+    try:
+        prepare()
+    except Skip as reason:
+        print(f"No real Blender here: {reason}.")
+        return 0
+    print(READY.read_text(encoding="utf-8"))
+    install_extension()
+    if options.only != "window":
+        check_background()
+    if options.only != "background":
+        check_window()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
