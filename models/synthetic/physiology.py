@@ -2,19 +2,17 @@
 
 A script of expressions gives neural activity per muscle; recruitment turns it into amplitude;
 amplitude modulates an interference pattern; electrodes pick up their neighbours, the mains,
-drift, movement and noise. What it gives is simulated and says so wherever it goes.
+drift, movement and noise. What it gives is simulated and says so wherever it goes: in its source,
+and in the header of the file that `signals.edf_writer.write_edf` makes of it.
 """
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...eifer_addon.errors import EiferError
-from ...eifer_addon.files import atomic_path
 from ...eifer_addon.signals.activity import Activity
 from ...eifer_addon.signals.recording import Recording
 from . import interference as noise
@@ -139,58 +137,3 @@ def crosstalk_matrix(sites: dict[str, Any]) -> np.ndarray:
     mixing = CROSSTALK * np.exp(-distance / CROSSTALK_DISTANCE)
     np.fill_diagonal(mixing, 1.0)
     return np.asarray(mixing)
-
-
-def write_simulated_edf(path: str | Path, recording: Recording, *, overwrite: bool = True) -> Path:
-    """Write a simulated recording as EDF+, with "simulated" in both identification fields.
-
-    Raises
-    ------
-    EiferError
-        When the recording is not a simulated one, or the file cannot be written.
-    """
-    if not recording.source.get("simulated"):
-        raise EiferError("Only simulated recordings are written here.", "Keep the original file.")
-    try:
-        edf = _edf(recording)
-    except ValueError as error:
-        raise EiferError(
-            f"The simulated recording does not fit EDF: {error}.",
-            "Choose a rate and a length that make whole samples, for example 2048 Hz and 20 s.",
-        ) from error
-    final = Path(path)
-    with atomic_path(final, overwrite=overwrite) as temporary:
-        edf.write(temporary)
-    return final
-
-
-def _edf(recording: Recording) -> Any:
-    import edfio
-
-    signals = [
-        edfio.EdfSignal(
-            row, recording.rate_hz, label=name, physical_dimension=unit,
-            transducer_type="simulated", physical_range=(-_range_of(row), _range_of(row)),
-        )
-        for row, name, unit in zip(
-            recording.data(), recording.channels, recording.units, strict=True
-        )
-    ]  # fmt: skip
-    return edfio.Edf(
-        signals,
-        patient=edfio.Patient(code="simulated", name="simulated"),
-        recording=edfio.Recording(
-            # A fixed date: the same seed gives the same bytes.
-            startdate=date(2000, 1, 1),
-            equipment_code="simulated",
-            additional=("seed", str(recording.source.get("seed", ""))),
-        ),
-        annotations=[
-            edfio.EdfAnnotation(e.onset_s, e.duration_s or None, e.name) for e in recording.events
-        ],
-    )
-
-
-def _range_of(row: np.ndarray) -> float:
-    """A round physical limit in µV that holds the row; EDF headers have eight characters."""
-    return float(np.ceil(max(float(np.abs(row).max()), 1.0) / 10) * 10)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.signals.activity import Activity
 from eifer.eifer_addon.spaces import ARKIT_NAMES

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from eifer.eifer_addon.errors import EiferError
 from eifer.models import onnx_guard
 from eifer.models.baseline import MODEL_PATH
