@@ -7,6 +7,7 @@ the head's layout, so that a FLAME file, a scan or a character is treated alike.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from scipy.ndimage import distance_transform_edt
 from ..errors import EiferError
 from ..files import cache_folder, load_npz, save_npz
 from .canonical import N_FACE, canonical_face, mirrored_landmarks
-from .model import HeadModel, SurfacePoints
+from .model import JOINT_NAMES, HeadModel, SurfacePoints
 from .raster import Camera, Light, Rendering, render
 from .surface import at_surface, closest_points, head_hash, vertex_parts
 
@@ -34,7 +35,11 @@ LOWER_INNER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 #: Radians that the jaw is opened to tell the lips' inner rims apart.
 _JAW_OPEN = 0.22
 _MIN_JAW_MOTION = 0.004
+#: Metres around a landmark of the lips in which its lip is looked for.
+_LIP_REACH = 0.015
 _SIZE = 448
+#: Parts of so few vertices are hairs of lashes and brows.
+_MAX_HAIR = 64
 #: A first reading this sure needs no other way of drawing.
 _SURE = 0.97
 #: Yaw and pitch in degrees; the landmark network is at its best near the front.
@@ -49,6 +54,8 @@ _DISTANCES = (1.2, 0.6)
 #: Smoothing of the bent canonical face (cm), and the distance in m from which a point is wrong.
 _SMOOTHING = 2.0
 _MIN_OUTLIER = 0.0035
+#: A point seen this squarely in all is moved half-way to the bent face.
+_PRIOR_TRUST = 0.03
 #: Views that differ by this many metres from the mean count half.
 _AGREEMENT = 0.003
 _KIND, _VERSION = "surface_points", 1
@@ -64,9 +71,12 @@ class _Scene:
     parts: np.ndarray
 
     def draw(self, camera: Camera, light: Light, samples: int = 2) -> Rendering:
+        # Hairs are sheets with one side: drawn from both, the two eyes look alike.
+        size = np.bincount(self.parts)[self.parts[self.triangles[:, 0]]]
         return render(
-            self.vertices, self.triangles, self.colours, camera, light=light, samples=samples
-        )
+            self.vertices, self.triangles, self.colours, camera,
+            light=light, samples=samples, cull=size > _MAX_HAIR,
+        )  # fmt: skip
 
 
 def find_landmarks(
@@ -115,15 +125,17 @@ def _default_landmarker() -> FaceLandmarker:
 def _find(head: HeadModel, landmarker: FaceLandmarker) -> SurfacePoints:
     parts = vertex_parts(head.n_vertices, head.triangles)
     scene, box = _recognise(head, parts, landmarker)
-    positions, skin = _consensus(scene, box, landmarker)
-    positions[:N_FACE] = _without_outliers(positions[:N_FACE])
+    positions, trust, skin = _consensus(scene, box, landmarker)
+    positions[:N_FACE] = _settle(positions[:N_FACE], trust[:N_FACE])
     triangle, weights, _ = closest_points(positions, scene.vertices, scene.triangles, skin)
     iris = positions[_IRIS]
     triangle[_IRIS], weights[_IRIS], _ = closest_points(iris, scene.vertices, scene.triangles)
-    opened = _open_mouth(head, scene, box, landmarker)
-    if opened is not None:
-        lips = list(UPPER_INNER_LIP + LOWER_INNER_LIP)
-        triangle[lips], weights[lips] = opened[0][lips], opened[1][lips]
+    motion = _lip_motion(head, scene, box, landmarker)
+    if motion is not None:
+        for number, sheet in _lip_sheets(scene, skin, positions, *motion):
+            point = positions[number : number + 1]
+            place = closest_points(point, scene.vertices, scene.triangles, sheet)
+            triangle[number], weights[number] = place[0][0], place[1][0]
     return at_surface(NAMES, triangle, weights)
 
 
@@ -158,8 +170,8 @@ def _first_points(scene: _Scene, drawn: Rendering, face: Face) -> np.ndarray:
 
 def _consensus(
     scene: _Scene, box: np.ndarray, landmarker: FaceLandmarker
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (478, 3) averaged over the views, and the skin triangles that were seen."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions (478, 3) averaged over the views, their trust (478,), and the skin seen."""
     readings, squareness, seen = [], [], []
     for number, (yaw, pitch) in enumerate(_VIEWS):
         camera = Camera.facing(
@@ -178,11 +190,14 @@ def _consensus(
         squareness.append(square)
     if not readings:
         raise EiferError("The face was lost when the camera came near.", "Check the head's mesh.")
-    return _average(np.array(readings), np.array(squareness)), np.unique(np.concatenate(seen))
+    positions, trust = _average(np.array(readings), np.array(squareness))
+    return positions, trust, np.unique(np.concatenate(seen))
 
 
-def _average(readings: np.ndarray, squareness: np.ndarray) -> np.ndarray:
+def _average(readings: np.ndarray, squareness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean positions (n, 3) of readings (views, n, 3) that saw the place squarely and agree.
+
+    The second value, (n,), sums up how squarely and how unanimously each was seen.
 
     At the contour a frontal view sees the cheek edge-on, and a turned one lets the far contour
     slide: both look at the surface at a grazing angle and count little.
@@ -194,28 +209,30 @@ def _average(readings: np.ndarray, squareness: np.ndarray) -> np.ndarray:
         )
         gap = np.linalg.norm(readings - mean, axis=2)
         weights = squareness**3 / (1 + (gap / _AGREEMENT) ** 2) + 1e-6
-    return np.asarray(mean)
+    return np.asarray(mean), weights.sum(axis=0)
 
 
-def _without_outliers(positions: np.ndarray) -> np.ndarray:
-    """Positions (468, 3) with points that left the face, say onto an ear, put back.
+def _settle(positions: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """Positions (468, 3) with points that were badly seen put where their neighbours say.
 
-    The canonical face is bent smoothly onto the points; one that lies far from where its
-    neighbours say it should be is replaced by their word.
+    The canonical face is bent smoothly onto the points. One that left the face, say onto an ear,
+    is replaced by the bent face; one that was only seen edge-on moves towards it.
     """
     canonical, _ = canonical_face()
+    mirror = mirrored_landmarks()[:N_FACE]
+    # A landmark and its mirror image are trusted alike, which keeps an even face even.
+    trust = np.minimum(trust, trust[mirror])
     good = np.ones(len(positions), bool)
     for _ in range(2):
         smooth = RBFInterpolator(
-            canonical[good], positions[good], smoothing=_SMOOTHING, neighbors=80
+            canonical[good], positions[good], smoothing=_SMOOTHING / trust[good], neighbors=80
         )
         expected = smooth(canonical)
         error = np.linalg.norm(expected - positions, axis=1)
-        limit = max(_MIN_OUTLIER, 6 * float(np.median(error)))
-        good = error < limit
-        # A landmark and its mirror image are judged together, which keeps the face even.
-        good &= good[mirrored_landmarks()[:N_FACE]]
-    return np.where(good[:, None], positions, expected)
+        good = error < max(_MIN_OUTLIER, 6 * float(np.median(error)))
+        good &= good[mirror]
+    share = np.where(good, trust / (trust + _PRIOR_TRUST), 0.0)[:, None]
+    return share * positions + (1 - share) * expected
 
 
 def _read_both(image: np.ndarray, landmarker: FaceLandmarker) -> np.ndarray | None:
@@ -275,14 +292,18 @@ def _lift(
     return np.where(near[:, None], exact, centre), np.abs(facing) / np.maximum(length, 1e-30)
 
 
-def _open_mouth(
+def _lip_motion(
     head: HeadModel, scene: _Scene, box: np.ndarray, landmarker: FaceLandmarker
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Triangles and weights read with the jaw open, None for a head whose jaw does not move."""
+    """How far each vertex (V,) and each landmark (478,) goes when the jaw opens.
+
+    The landmarks are those read on the open mouth. None for a head whose jaw does not move.
+    """
     pose = np.zeros((5, 3))
-    pose[2, 0] = _JAW_OPEN
+    pose[JOINT_NAMES.index("jaw"), 0] = _JAW_OPEN
     vertices, _ = head.forward(pose=pose)
-    if np.abs(vertices - scene.vertices).max() < _MIN_JAW_MOTION:
+    motion = np.linalg.norm(vertices - scene.vertices, axis=1)
+    if motion.max() < _MIN_JAW_MOTION:
         return None
     opened = _Scene(vertices, scene.triangles, scene.colours, scene.parts)
     camera = Camera.facing(box, _SIZE, margin=1.9, distance=0.6)
@@ -291,14 +312,30 @@ def _open_mouth(
     if pixels is None:
         return None
     skin = _skin_pixels(opened, drawn, pixels)
-    front = _frontmost(drawn, skin, pixels)
-    triangle, weights, _ = closest_points(
-        _lift(opened, drawn, front, skin)[0],
-        vertices,
-        opened.triangles,
-        np.unique(drawn.triangle[skin]),
-    )
-    return triangle, weights
+    places, _ = _lift(opened, drawn, _frontmost(drawn, skin, pixels), skin)
+    seen = np.unique(drawn.triangle[skin])
+    triangle, weights, _ = closest_points(places, vertices, opened.triangles, seen)
+    return motion, np.einsum("nk,nk->n", weights, motion[scene.triangles[triangle]])
+
+
+def _lip_sheets(
+    scene: _Scene, skin: np.ndarray, positions: np.ndarray, motion: np.ndarray, read: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """For each landmark of the lips' inner rims the skin triangles of its own lip.
+
+    On a closed mouth both rims fall on one line, and a point may be cast onto the wrong lip; the
+    lips are told apart by how far they go with the jaw.
+    """
+    centres = scene.vertices[scene.triangles[skin]].mean(axis=1)
+    goes = motion[scene.triangles[skin]].mean(axis=1)
+    for upper, lower in zip(UPPER_INNER_LIP, LOWER_INNER_LIP, strict=True):
+        if read[lower] - read[upper] < _MIN_JAW_MOTION / 2:
+            continue
+        middle = (read[upper] + read[lower]) / 2
+        near = np.linalg.norm(centres - positions[upper], axis=1) < _LIP_REACH
+        for number, own in ((upper, goes < middle), (lower, goes > middle)):
+            if (near & own).any():
+                yield number, skin[near & own]
 
 
 def _frontmost(

@@ -157,7 +157,7 @@ def render(
     light: Light | None = None,
     size: int = 512,
     samples: int = 1,
-    cull: bool = True,
+    cull: bool | np.ndarray = True,
 ) -> Rendering:
     """Draw a mesh.
 
@@ -175,8 +175,8 @@ def render(
         Default: a key light from above, the subject's left and the front.
     samples : int
         Samples per pixel along an axis; more than one smooths edges.
-    cull : bool
-        Leave out triangles that face away.
+    cull : bool or numpy.ndarray
+        Leave out triangles that face away; (F,) for a choice of each triangle.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def _shade(
 
 
 def _visible(
-    screen: np.ndarray, triangles: np.ndarray, camera: Camera, cull: bool
+    screen: np.ndarray, triangles: np.ndarray, camera: Camera, cull: bool | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nearest triangle, its weights and its depth for each pixel."""
     shape = (camera.height, camera.width)
@@ -254,7 +254,7 @@ def _visible(
 
 
 def _boxes(
-    screen: np.ndarray, triangles: np.ndarray, camera: Camera, cull: bool
+    screen: np.ndarray, triangles: np.ndarray, camera: Camera, cull: bool | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Triangles that can be seen, with the first pixel and the size of their boxes."""
     corners = screen[triangles]
@@ -266,7 +266,7 @@ def _boxes(
     ahead = (corners[..., 2] > 1e-3).all(axis=1)
     area = _cross(corners[:, 0], corners[:, 1], corners[:, 2])
     # The image's y axis points down, so that counter-clockwise triangles have negative area.
-    faces_us = (area < 0) if cull else (area != 0)
+    faces_us = (area < 0) | ((area > 0) & ~np.asarray(cull))
     chosen = np.flatnonzero(ahead & faces_us & (span > 0).all(axis=1))
     return chosen, low[chosen], span[chosen]
 
