@@ -178,10 +178,10 @@ def _note(
         "frames": len(track), "gaps": int(np.sum(track.confidence <= 0)),
     }  # fmt: skip
     for key, value in notes.items():
-        action[f"{PREFIX}{key}"] = _storable(value)
+        action[f"{PREFIX}{key}"] = storable(value)
 
 
-def _storable(value: Any) -> str | int | float | bool:
+def storable(value: Any) -> str | int | float | bool:
     """A value as Blender can store it; structures become JSON text."""
     if isinstance(value, bool | str):
         return value

@@ -1,0 +1,56 @@
+"""The one error boundary: what an operator does when its job fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..eifer_addon.errors import Cancelled, EiferError
+
+if TYPE_CHECKING:
+    import bpy
+
+#: What Blender takes from an operator's methods.
+OperatorResult = set[str]
+FINISHED: OperatorResult = {"FINISHED"}
+CANCELLED: OperatorResult = {"CANCELLED"}
+RUNNING: OperatorResult = {"RUNNING_MODAL"}
+PASSING: OperatorResult = {"PASS_THROUGH"}
+_log = logging.getLogger(__name__)
+
+
+def guarded(operator: bpy.types.Operator, job: Callable[[], object]) -> OperatorResult:
+    """Run `job` for `operator`; a failure becomes a report and CANCELLED.
+
+    Jobs leave the scene as it was when they fail. With ``EIFER_RAISE=1`` in the environment the
+    exception goes on, so that tests and developers see it whole.
+    """
+    try:
+        job()
+    except Cancelled as stop:
+        operator.report({"INFO"}, str(stop))
+        return CANCELLED
+    except EiferError as error:
+        operator.report({"ERROR"}, str(error))
+        _raise_when_wanted()
+        return CANCELLED
+    except Exception as error:  # noqa: BLE001  # the boundary: Blender must go on
+        _log.exception("%s failed", operator.bl_idname)
+        operator.report({"ERROR"}, _unexpected(operator, error))
+        _raise_when_wanted()
+        return CANCELLED
+    return FINISHED
+
+
+def _unexpected(operator: bpy.types.Operator, error: Exception) -> str:
+    return (
+        f"'{operator.bl_label}' met an error that is not foreseen ({type(error).__name__}: {error}). "
+        "Nothing was changed; please report it with the text in the system console."
+    )
+
+
+def _raise_when_wanted() -> None:
+    if os.environ.get("EIFER_RAISE") == "1":
+        raise  # noqa: PLE0704  # only called while an exception is handled

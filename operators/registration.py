@@ -1,0 +1,74 @@
+"""Everything that Blender is told of, added and taken away symmetrically."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..eifer_addon import files
+from ..eifer_addon.scene import panels, preferences, properties
+from . import add_head, apply_preset, import_recording, import_track
+
+#: In order of registration; the reverse takes them away.
+CLASSES: tuple[type, ...] = (
+    properties.EiferState,
+    preferences.EiferPreferences,
+    add_head.EIFER_OT_add_head,
+    apply_preset.EIFER_OT_apply_preset,
+    import_recording.EIFER_OT_run_import,
+    import_recording.EIFER_OT_import_recording,
+    import_recording.EIFER_FH_recording,
+    import_track.EIFER_OT_import_track,
+    import_track.EIFER_FH_track,
+    panels.VIEW3D_PT_eifer_rig,
+    panels.VIEW3D_PT_eifer_recordings,
+)
+_MENUS = (
+    ("VIEW3D_MT_mesh_add", panels.draw_add_menu),
+    ("TOPBAR_MT_file_import", panels.draw_import_menu),
+)
+_PACKAGE = __package__.rpartition(".")[0]
+#: What can only be taken away with its handle.
+_commands: list[Any] = []
+
+
+def is_registered() -> bool:
+    """Whether :func:`register` has run."""
+    return hasattr(bpy.types.WindowManager, properties.STATE)
+
+
+def register() -> None:
+    """Add classes, state, menu entries and the ``eifer`` command; twice is the same as once."""
+    if is_registered():
+        return
+    if _PACKAGE.startswith("bl_ext."):
+        files.set_user_folder(Path(bpy.utils.extension_path_user(_PACKAGE)))
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    properties.add_state()
+    for menu, draw in _MENUS:
+        getattr(bpy.types, menu).append(draw)
+    _commands.append(bpy.utils.register_cli_command("eifer", run_command))
+
+
+def unregister() -> None:
+    """Take away what :func:`register` added; without it, do nothing."""
+    if not is_registered():
+        return
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())
+    for menu, draw in reversed(_MENUS):
+        getattr(bpy.types, menu).remove(draw)
+    properties.remove_state()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    files.set_user_folder(None)
+
+
+def run_command(argv: list[str]) -> int:
+    """``blender --command eifer VERB …``: the same verbs and exit codes as the ``eifer`` command."""
+    from ..eifer_addon import cli
+
+    return cli.main(argv)
