@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import EiferError
 from .activity import Activity
 from .envelope import Enveloper, get_preset, resample_envelope
-from .filters import ZeroPhase, design_chain, find_mains
+from .filters import FLAT, ZeroPhase, design_chain, find_mains
 from .montage import Montage, map_channels
 from .normalise import normalise
 from .readers.base import check_finite, check_rate, file_name
@@ -137,14 +137,18 @@ def _envelopes(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     n, rate, chosen = recording.n_samples, recording.rate_hz, get_preset(preset)
     dtype = np.float64 if n <= _DOUBLE_UP_TO else np.float32
-    chain = design_chain(rate, find_mains(_middle(recording, indices), rate))
-    band = ZeroPhase(n, rate, chain.sos, dtype)
+    mains = find_mains(_middle(recording, indices), rate)
+    chain = design_chain(rate, mains)
+    band = ZeroPhase(n, rate, chain.sos, dtype, mains)
     enveloper = Enveloper(chosen, n, rate, times_s, dtype)
 
     def one(index: int) -> np.ndarray:
         raw = recording.channel(index)
         check_finite(file_name(recording), recording.channels[index], raw, rate)
-        return enveloper(band((raw - raw.mean()).astype(dtype)))
+        centred = raw - raw.mean()
+        if np.abs(centred).max() <= FLAT * np.abs(raw).max():
+            return np.zeros(len(times_s))  # the mean leaves dust, which is no signal
+        return enveloper(band(centred.astype(dtype)))
 
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         columns = list(pool.map(one, indices))

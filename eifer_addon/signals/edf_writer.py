@@ -120,28 +120,22 @@ def _labels(recording: Recording) -> list[str]:
 
 
 def _record_length(recording: Recording) -> tuple[float, int]:
-    """Record duration in s that divides the recording, and samples to add where none does."""
+    """Record duration in s that the header holds exactly, and samples to add to fill records.
+
+    Of the durations that need the fewest added samples it is the one nearest to a second.
+    """
     n, rate = recording.n_samples, recording.rate_hz
     if n < 1:
         raise EiferError("A recording without samples cannot be written.", "Record something.")
-    shortest, longest = _SHORTEST_RECORD_S * rate, _LONGEST_RECORD_S * rate
-    fitting = [
-        size for size in _divisors(n) if shortest <= size <= longest and _fits_header(size / rate)
-    ]
-    if fitting:
-        return min(fitting, key=lambda size: abs(math.log(size / rate))) / rate, 0
-    size = next((k for k in range(round(rate), round(rate * 2)) if _fits_header(k / rate)), 0)
-    if not size:
+    sizes = range(max(1, math.ceil(_SHORTEST_RECORD_S * rate)), int(_LONGEST_RECORD_S * rate) + 1)
+    fitting = [size for size in sizes if size <= n and _fits_header(size / rate)]
+    if not fitting:
         raise EiferError(
-            f"A rate of {rate:g} Hz does not fit into EDF's header.",
+            f"{n} samples at {rate:g} Hz do not fit into EDF's header.",
             "Resample to a whole number of hertz.",
         )
+    size = min(fitting, key=lambda size: (-n % size, abs(math.log(size / rate))))
     return size / rate, -n % size
-
-
-def _divisors(n: int) -> list[int]:
-    small = [k for k in range(1, math.isqrt(n) + 1) if n % k == 0]
-    return sorted({*small, *(n // k for k in small)})
 
 
 def _fits_header(seconds: float) -> bool:

@@ -29,8 +29,11 @@ _HARMONIC_RATIO = 5.0
 _NEIGHBOURHOOD_HZ = 8.0
 _LINE_REACH_HZ = 0.75
 _WELCH_S = 2.0
-#: Odd extension at each end, longer than the ringing of any filter here.
-_PAD_S = 1.0
+#: A channel that varies by less than this part of its size is flat: its rest is rounding.
+FLAT = 1e-9
+#: Extension at each end: a second at full size, longer than any filter here rings, and a
+#: second of fading out.
+_PAD_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -107,20 +110,29 @@ class ZeroPhase:
         Sections to apply forward and backward.
     dtype : type
         numpy.float32 halves time and memory; numpy.float64 for comparisons.
+    lines_hz : tuple of float
+        Mains hum in the signals. Beyond the ends it is continued in phase; a mere reflection
+        would break its phase there, and each notch would ring into the signal for 0.3 s.
     """
 
     def __init__(
-        self, n_samples: int, rate_hz: float, sos: np.ndarray, dtype: type = np.float32
-    ) -> None:
+        self, n_samples: int, rate_hz: float, sos: np.ndarray, dtype: type = np.float32,
+        lines_hz: tuple[float, ...] = (),
+    ) -> None:  # fmt: skip
         self.n_samples, self.rate_hz, self.dtype = n_samples, rate_hz, dtype
         self.left = max(1, min(n_samples - 1, round(_PAD_S * rate_hz)))
         self.total = int(fft.next_fast_len(n_samples + 2 * self.left, real=True))
         self.right = self.total - n_samples - self.left
         frequencies = np.arange(self.total // 2 + 1) * (rate_hz / self.total)
         self.gain: np.ndarray = squared_magnitude(sos, frequencies, rate_hz).astype(dtype)
-        ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(self.left) / self.left)
+        fade = np.minimum(2 * np.arange(self.left) / self.left, 1.0)
+        ramp = 0.5 - 0.5 * np.cos(np.pi * fade)
         # The tapered ends meet at zero, so the wrap-around of the transform carries nothing.
         self.taper: np.ndarray = ramp.astype(dtype)
+        # Sines and cosines over the pad and as much of the signal, time 0 at the first sample.
+        phase = np.outer(np.arange(-self.left, self.left + 1), lines_hz) * (2 * np.pi / rate_hz)
+        self.lines = np.hstack([np.sin(phase), np.cos(phase)])
+        self.fit = np.linalg.pinv(self.lines[self.left :])
 
     def spectrum(self, samples: np.ndarray, bins: int | None = None) -> np.ndarray:
         """Spectrum of the extended signal after the filter, the first `bins` of it."""
@@ -134,17 +146,20 @@ class ZeroPhase:
         return back[self.left : self.left + self.n_samples]
 
     def _extended(self, samples: np.ndarray) -> np.ndarray:
-        x: np.ndarray = np.empty(self.total, self.dtype)
+        x: np.ndarray = np.zeros(self.total, self.dtype)
         n, left = self.n_samples, self.left
         x[left : left + n] = samples
-        x[:left] = 2 * samples[0] - samples[left:0:-1]
-        reach = min(self.right, n - 1)
-        x[left + n : left + n + reach] = 2 * samples[-1] - samples[-2 : -2 - reach : -1]
-        x[left + n + reach :] = 0.0
-        x[:left] *= self.taper
-        end = left + n + reach
-        x[end - min(reach, left) : end] *= self.taper[::-1][left - min(reach, left) :]
+        x[:left] = self._before(samples[: left + 1]) * self.taper
+        after = self._before(samples[: -left - 2 : -1] if n > left + 1 else samples[::-1])
+        x[left + n : 2 * left + n] = (after * self.taper)[::-1]
         return x
+
+    def _before(self, start: np.ndarray) -> np.ndarray:
+        """What stands before `start` (left + 1,): the hum continued, the rest reflected oddly."""
+        amplitudes = self.fit @ start
+        rest = start - self.lines[self.left :] @ amplitudes
+        reflected: np.ndarray = 2 * rest[0] - rest[:0:-1]
+        return reflected + self.lines[: self.left] @ amplitudes
 
 
 def find_mains(segments: np.ndarray, rate_hz: float) -> tuple[float, ...]:
@@ -160,36 +175,50 @@ def find_mains(segments: np.ndarray, rate_hz: float) -> tuple[float, ...]:
     Returns
     -------
     tuple of float
-        In Hz, fundamental first; empty when neither 50 nor 60 Hz stands out in any channel.
+        In Hz, fundamental first, to a hundredth of a hertz, because neither the grid nor the
+        recorder's clock keeps 50.00; empty when nothing stands out in any channel.
     """
     length = min(segments.shape[1], round(_WELCH_S * rate_hz))
     if length < rate_hz / 4:
         return ()
-    frequencies, power = signal.welch(segments, rate_hz, nperseg=length, detrend="linear")
-    highest = SHRUNK * rate_hz
-    best: tuple[float, float] = (0.0, 0.0)
-    for nominal in MAINS_HZ:
-        if nominal < highest:
-            ratio = _line_ratio(frequencies, power, nominal)
-            best = max(best, (ratio, nominal))
-    if best[0] < _LINE_RATIO:
+    flat = np.ptp(segments, axis=1) <= FLAT * np.abs(segments).max(axis=1)
+    segments = segments[~flat]
+    if not len(segments):
         return ()
-    nominal = best[1]
-    harmonics = [nominal * k for k in range(2, int(min(highest, BAND_HZ[1]) / nominal) + 1)]
+    frequencies, power = signal.welch(segments, rate_hz, nperseg=length, detrend="linear")
+    highest = min(SHRUNK * rate_hz, BAND_HZ[1])
+    ratios = {f: _line_ratios(frequencies, power, f) for f in MAINS_HZ if f < highest}
+    nominal = max(ratios, key=lambda f: ratios[f].max(), default=0.0)
+    if not ratios or ratios[nominal].max() < _LINE_RATIO:
+        return ()
+    found = _refined(segments[np.argmax(ratios[nominal])], rate_hz, nominal)
+    harmonics = [found * k for k in range(2, int(highest / found) + 1)]
     return (
-        nominal,
-        *(f for f in harmonics if _line_ratio(frequencies, power, f) >= _HARMONIC_RATIO),
+        found,
+        *(
+            round(f, 2)
+            for f in harmonics
+            if _line_ratios(frequencies, power, f).max() >= _HARMONIC_RATIO
+        ),
     )
 
 
-def _line_ratio(frequencies: np.ndarray, power: np.ndarray, line_hz: float) -> float:
-    """How far a line stands above its neighbourhood, in the channel where it is strongest."""
+def _refined(samples: np.ndarray, rate_hz: float, nominal_hz: float) -> float:
+    """Frequency of the highest peak near `nominal_hz`, to a hundredth of a hertz."""
+    n = len(samples)
+    windowed = signal.detrend(samples) * np.hanning(n)
+    grid = nominal_hz + np.arange(-_LINE_REACH_HZ, _LINE_REACH_HZ + 0.005, 0.01)
+    spectrum = signal.zoom_fft(windowed, [grid[0], grid[-1] + 0.01], len(grid), fs=rate_hz)
+    return float(round(grid[np.argmax(np.abs(spectrum))], 2))
+
+
+def _line_ratios(frequencies: np.ndarray, power: np.ndarray, line_hz: float) -> np.ndarray:
+    """How far a line stands above its neighbourhood in each channel (n_channels,)."""
     distance = np.abs(frequencies - line_hz)
     near = distance <= _LINE_REACH_HZ
     around = (distance > 2 * _LINE_REACH_HZ) & (distance <= _NEIGHBOURHOOD_HZ)
     if not near.any() or not around.any():
-        return 0.0
+        return np.zeros(len(power))
     floor = np.median(power[:, around], axis=1)
-    peak = power[:, near].max(axis=1)
-    usable = floor > 0
-    return float(np.max(peak[usable] / floor[usable])) if usable.any() else 0.0
+    ratios: np.ndarray = power[:, near].max(axis=1) / np.where(floor > 0, floor, np.inf)
+    return ratios

@@ -104,6 +104,8 @@ def sniff(name: str, head: bytes) -> Layout | None:
         return None
     header, rows = table[:n_header], table[n_header:]
     width = len(rows[0])
+    if delimiter is None and width == 1:  # one column, whose name may hold spaces
+        header = [[line.strip().strip('"')] for line in body[:n_header]]
     numeric = tuple(
         all(_is_number(row[k], decimal) for row in rows if k < len(row)) for k in range(width)
     )
