@@ -78,11 +78,20 @@ def pixels(figure: Any) -> np.ndarray:
 
 
 def muscle_rows(activity: Activity) -> list[tuple[str, dict[str, int]]]:
-    """Muscles without side, in the activity's order, with the column of each side."""
+    """Muscles without side, in the activity's order, with the column of each side.
+
+    A channel that names no side and drives both is one column under the side ``""``.
+    """
     rows: dict[str, dict[str, int]] = {}
     for column, name in enumerate(activity.muscles):
         stem, dot, side = name.rpartition(".")
         rows.setdefault(stem if dot else name, {})[side if dot else ""] = column
+    for columns in rows.values():
+        channels = {activity.channels[column] for column in columns.values()}
+        if len(columns) > len(channels):
+            first = next(iter(columns.values()))
+            columns.clear()
+            columns[""] = first
     return list(rows.items())
 
 

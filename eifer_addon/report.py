@@ -20,6 +20,7 @@ from .figures import (
     FAINT,
     HAIR,
     INK,
+    MIDDLE,
     SIDE_COLOURS,
     STYLE,
     WARNING,
@@ -209,12 +210,12 @@ def _excerpt(page: _Page, box: tuple[float, float, float, float]) -> None:
     places = [recording.channels.index(activity.channels[c]) for c in columns]
     traces = [recording.channel(k, start, stop) for k in places]
     traces = [trace - np.median(trace) for trace in traces]
+    colours = {c: SIDE_COLOURS[s] for _, sides in muscle_rows(activity) for s, c in sides.items()}
     height = max(*(float(np.ptp(trace)) for trace in traces), 1e-12)
     for row, (column, place, trace) in enumerate(zip(columns, places, traces, strict=True)):
-        side = activity.muscles[column].rpartition(".")[2]
         axes.plot(
             *thin(time_s, trace / height - 1.05 * row, 6000),
-            color=SIDE_COLOURS.get(side, INK), linewidth=0.45,
+            color=colours.get(column, MIDDLE), linewidth=0.45,
         )  # fmt: skip
         axes.text(-0.012, -1.05 * row, recording.channels[place], ha="right", va="center",
                   transform=axes.get_yaxis_transform())  # fmt: skip
@@ -291,14 +292,17 @@ def _channel_names(axes: Any, activity: Activity, columns: dict[str, int], heigh
 
 def _legend(page: _Page, axes: Any) -> None:
     box = axes.get_position()
-    for side, x in (("left", 0.845), ("right", 0.9)):
-        page.figure.text(x, box.y1 + 0.03, side, color=SIDE_COLOURS[side], fontsize=8,
-                         weight="bold", va="bottom")  # fmt: skip
+    drawn = {side for _, columns in muscle_rows(page.activity) for side in columns}
+    places = (("left", "left", 0.9), ("right", "right", 0.95), ("", "one channel for both", 0.83))
+    for side, word, x in places:
+        if side in drawn:
+            at = 0.95 if drawn == {side} else x
+            page.figure.text(at, box.y1 + 0.03, word, color=SIDE_COLOURS[side], fontsize=8,
+                             weight="bold", va="bottom", ha="right")  # fmt: skip
 
 
 def _event_labels(page: _Page, axes: Any) -> None:
     events = page.activity.events
-    names = sorted({name for _, name, _ in events})
     start, end = page.span_s
     shown = [e for e in events if start <= e[0] <= end]
     for onset, _, duration in shown:
@@ -309,7 +313,7 @@ def _event_labels(page: _Page, axes: Any) -> None:
     if len(shown) <= _MOST_EVENT_LABELS:
         _stagger(page, axes, shown)
     elif shown:
-        axes.text(0, 1.02, f"lines: {len(shown)} events ({', '.join(names)[:90]})", fontsize=5.8,
+        axes.text(0, 1.02, f"lines: {len(shown)} events ({', '.join(sorted({n for _, n, _ in events}))[:90]})", fontsize=5.8,
                   color=FAINT, va="bottom", transform=axes.transAxes)  # fmt: skip
 
 

@@ -191,3 +191,5 @@ def test_muscles_are_grouped_by_name(take: Take) -> None:
     rows = muscle_rows(take[1])
     assert len(rows) == 11
     assert all(set(columns) == {"left", "right"} for _, columns in rows)
+    one = replace(take[1], channels=("all",) * 22)
+    assert all(list(columns) == [""] for _, columns in muscle_rows(one))
