@@ -29,6 +29,8 @@ def closest_points(
     vertices: np.ndarray,
     triangles: np.ndarray,
     allowed: np.ndarray | None = None,
+    *,
+    normals: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Closest points on a mesh.
 
@@ -39,7 +41,10 @@ def closest_points(
     vertices, triangles : numpy.ndarray
         (V, 3) in m and int (F, 3).
     allowed : numpy.ndarray, optional
-        Indices of the triangles that may be chosen; all by default.
+        Indices of the triangles that may be chosen, increasing; all by default.
+    normals : tuple of numpy.ndarray, optional
+        Normals of the points (n, 3) and of the allowed triangles (m, 3), both times the distance
+        in m as which a unit of difference shall count.
 
     Returns
     -------
@@ -48,21 +53,28 @@ def closest_points(
     barycentric : numpy.ndarray
         float64 (n, 3).
     distance : numpy.ndarray
-        float64 (n,) in m.
+        float64 (n,) in m, without what the normals add.
     """
     allowed = np.arange(len(triangles)) if allowed is None else np.asarray(allowed)
     corners = vertices[triangles[allowed]].astype(np.float64)
-    tree = KDTree(corners.mean(axis=1))
+    centres, queries = corners.mean(axis=1), np.asarray(points, np.float64)
+    if normals is not None:
+        queries, centres = np.hstack([queries, normals[0]]), np.hstack([centres, normals[1]])
+    tree = KDTree(centres)
     count = min(_CANDIDATES, len(allowed))
     chosen = np.empty(len(points), np.int32)
     weights, distance = np.empty((len(points), 3)), np.empty(len(points))
     for start in range(0, len(points), _CHUNK):
         part = slice(start, start + _CHUNK)
-        near = np.asarray(tree.query(points[part], count)[1]).reshape(-1, count)
-        query = np.asarray(points[part], np.float64)[:, None, :]
+        near = np.asarray(tree.query(queries[part], count)[1]).reshape(-1, count)
+        query = queries[part, None, :3]
         bary = closest_on_triangles(query, corners[near])
         gap = np.linalg.norm(np.einsum("nkc,nkcx->nkx", bary, corners[near]) - query, axis=2)
-        best = np.argmin(gap, axis=1)
+        cost = gap
+        if normals is not None:
+            turn = np.linalg.norm(normals[0][part, None] - normals[1][near], axis=2)
+            cost = np.hypot(gap, turn)
+        best = np.argmin(cost, axis=1)
         row = np.arange(len(best))
         chosen[part] = allowed[near[row, best]]
         weights[part], distance[part] = bary[row, best], gap[row, best]
