@@ -231,7 +231,7 @@ def test_the_filter_text_states_the_chain_in_order() -> None:
 
 
 def test_envelopes_skip_the_filters_and_say_so(test_data) -> None:  # type: ignore[no-untyped-def]
-    path = sorted((test_data / "emg" / "nilsonne_FMOV_CC0").glob("*.txt"))[0]
+    path = min((test_data / "emg" / "nilsonne_FMOV_CC0").glob("*.txt"))
     recording = read_recording(path)
     activity = to_activity(recording)
     assert "no filter was applied" in activity.filters[0]

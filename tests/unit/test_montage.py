@@ -137,7 +137,7 @@ def test_a_montage_that_does_not_fit_is_refused(montage: dict[str, str], sentenc
 )
 def test_a_montage_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "m.json").write_text(content)
-    with pytest.raises(EiferError, match="m.json"):
+    with pytest.raises(EiferError, match=r"m\.json"):
         map_channels(["CH1"], tmp_path / "m.json")
     with pytest.raises(EiferError, match="could not be read"):
         map_channels(["CH1"], tmp_path / "absent.json")

@@ -176,7 +176,7 @@ def test_fmov_files_give_integrated_emg_and_twelve_onsets(test_data: Path) -> No
 
 
 def test_fmov_files_with_ten_columns_skip_time_and_ecg(test_data: Path, tmp_path: Path) -> None:
-    path = sorted((test_data / "emg" / "nilsonne_FMOV_CC0").glob("*.txt"))[0]
+    path = min((test_data / "emg" / "nilsonne_FMOV_CC0").glob("*.txt"))
     rows = np.loadtxt(path)
     time, ecg = np.arange(len(rows)) / 100, np.zeros(len(rows))
     ten = np.column_stack([time, rows[:, :4], ecg, rows[:, 4:]])
@@ -200,7 +200,7 @@ def test_biosppy_text_states_its_rate_and_label(test_data: Path) -> None:
 
 
 def test_a_text_column_becomes_events_and_the_time_unit_is_said(test_data: Path) -> None:
-    path = sorted((test_data / "emg" / "somach_CCBY4").glob("DOWN*.csv"))[0]
+    path = min((test_data / "emg" / "somach_CCBY4").glob("DOWN*.csv"))
     recording = read_recording(path)
     assert recording.channels == ("CH1", "CH2")
     assert recording.rate_hz == pytest.approx(250, rel=0.02)

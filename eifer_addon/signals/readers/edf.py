@@ -24,8 +24,9 @@ from .base import Choices, Reader, unique_names
 _FIXED = 256
 _MAX_SIGNALS = 4096
 _BYTES_PER_SAMPLE = 2
-#: Where the number of samples per record stands in a signal's 256 header bytes.
-_SAMPLES_FIELD = (216, 8)
+#: Where fields of eight characters begin in a signal's 256 header bytes.
+_PHYSICAL_FIELDS, _DIGITAL_FIELDS, _SAMPLES_FIELD = (104, 112), (120, 128), 216
+_FIELD = 8
 
 
 def recognises(path: Path, head: bytes) -> bool:
@@ -101,16 +102,35 @@ def check_layout(path: Path, *, partial: bool = False) -> list[str]:
             f"{path.name} is truncated inside its header ({size} of {header_bytes} bytes).",
             "Copy the file again.",
         )
-    start = _SAMPLES_FIELD[0] * n_signals
-    counts = [
-        _whole(path, signals[start + 8 * k : start + 8 * k + 8], f"samples of signal {k + 1}")
-        for k in range(n_signals)
-    ]
+    counts = [int(n) for n in _per_signal(path, signals, _SAMPLES_FIELD, "number of samples")]
     if min(counts) <= 0 or duration <= 0 or _whole(path, fixed[184:192], "header") != header_bytes:
         raise _damaged(path, "its header contradicts itself")
-    return _check_records(
-        path, n_records, size - header_bytes, sum(counts) * _BYTES_PER_SAMPLE, duration, partial
+    notes = _check_ranges(path, signals)
+    record_bytes = sum(counts) * _BYTES_PER_SAMPLE
+    return notes + _check_records(
+        path, n_records, size - header_bytes, record_bytes, duration, partial
     )
+
+
+def _per_signal(path: Path, signals: bytes, start: int, what: str) -> list[float]:
+    """One header field of every signal."""
+    count = len(signals) // _FIXED
+    first = start * count
+    fields = [signals[first + _FIELD * k : first + _FIELD * (k + 1)] for k in range(count)]
+    return [_number(path, text, f"{what} of signal {k + 1}") for k, text in enumerate(fields)]
+
+
+def _check_ranges(path: Path, signals: bytes) -> list[str]:
+    """A note for each signal whose values cannot be put into its unit."""
+    notes = []
+    for what, starts in (("physical", _PHYSICAL_FIELDS), ("digital", _DIGITAL_FIELDS)):
+        low, high = (_per_signal(path, signals, start, f"{what} range") for start in starts)
+        notes += [
+            f"Signal {k + 1} has no {what} range, so its values are counts without a unit."
+            for k in range(len(low))
+            if low[k] == high[k]
+        ]
+    return notes
 
 
 def _check_records(
@@ -119,7 +139,7 @@ def _check_records(
     whole, rest = divmod(data_bytes, record_bytes)
     if whole == 0:
         raise EiferError(f"{path.name} holds no whole data record.", "Copy the file again.")
-    if announced < 0:  # allowed while a recorder is still writing
+    if announced <= 0:  # -1 is allowed while a recorder is still writing
         return [f"The header does not say how many records there are; {whole} were found."]
     if whole < announced:
         missing = announced - whole
@@ -135,10 +155,12 @@ def _check_records(
         raise EiferError(
             f"{what}.", "Copy the file again, or read what is there with partial=True."
         )
-    if whole > announced or rest:
-        extra = data_bytes - announced * record_bytes
-        return [f"{extra} bytes follow the last announced record."]
-    return []
+    notes = []
+    if whole > announced:
+        notes.append(f"The header announces {announced} records; all {whole} found were read.")
+    if rest:
+        notes.append(f"{rest} bytes after the last whole record were left out.")
+    return notes
 
 
 def _open(path: Path) -> edfio.Edf:

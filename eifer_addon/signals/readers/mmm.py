@@ -51,7 +51,7 @@ def read(path: Path, choices: Choices) -> Recording:
             "notes": [f"MMM envelopes (RMS over 500 ms, one row per video frame) at {rate:g} Hz."],
         },
     )
-    columns.check_finite(path.name, rate)
+    columns.check_finite(path.name, rate, but=choices.drop)
     units = ("uV",) * _N_COLUMNS
     return replace(recording, units=units, holds_envelope=True)
 

@@ -55,7 +55,7 @@ def recognises(path: Path, head: bytes) -> bool:
 def read(path: Path, choices: Choices) -> Recording:
     """Read a text table; see `readers.read_recording`."""
     layout = layout_of(path)
-    roles = _roles(path, layout, choices)
+    roles = _roles(path, layout)
     extra = [] if roles.time is None else [roles.time]
     table = load_columns(path, [*roles.channels, *extra], layout)
     time = table.values[:, -1] if extra else None
@@ -63,8 +63,7 @@ def read(path: Path, choices: Choices) -> Recording:
     channels = Columns(
         table.values[:, : len(roles.channels)], table.names[: len(roles.channels)], table.notes
     )
-    if not choices.drop:
-        channels.check_finite(path.name, rate)
+    channels.check_finite(path.name, rate, but=choices.drop)
     source: dict[str, Any] = {"file": str(path), "sha256": sha256_of(path), "format": "table"}
     if any("simulated" in f"{key} {value}".lower() for key, value in layout.metadata.items()):
         source["simulated"] = True
@@ -83,7 +82,7 @@ def read(path: Path, choices: Choices) -> Recording:
     return replace(recording, events=events, holds_envelope=says_envelope)
 
 
-def _roles(path: Path, layout: Layout, choices: Choices) -> _Roles:
+def _roles(path: Path, layout: Layout) -> _Roles:
     names = [_UNIT.sub("", name).strip() for name in layout.names]
     if len(names) != len(layout.numeric):
         raise EiferError(
@@ -104,7 +103,6 @@ def _roles(path: Path, layout: Layout, choices: Choices) -> _Roles:
         left = ", ".join(layout.names[k] for k in channels if k not in electrodes)
         notes.append(f"Columns that are not electrodes were left out: {left}.")
         channels = electrodes
-    channels = [k for k in channels if layout.names[k] not in choices.drop] or channels
     if not channels:
         raise EiferError(
             f"{path.name} has no column of numbers besides its time or index.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,10 +68,11 @@ class Columns:
     names: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def check_finite(self, file_name: str, rate_hz: float) -> None:
+    def check_finite(self, file_name: str, rate_hz: float, but: Collection[str] = ()) -> None:
         """Raise `EiferError` naming the channel and frames that are not numbers."""
         for name, samples in zip(self.names, self.values.T, strict=True):
-            check_finite(file_name, name, samples, rate_hz)
+            if name not in but:
+                check_finite(file_name, name, samples, rate_hz)
 
 
 def sniff(name: str, head: bytes) -> Layout | None:
