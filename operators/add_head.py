@@ -11,10 +11,13 @@ from .base import RUNNING, OperatorResult, guarded
 
 
 class EIFER_OT_add_head(bpy.types.Operator):
-    """Add a rigged head with ARKit controls: the open head, or a FLAME head from a file"""
+    """Add a rigged head with ARKit controls: the open head, or a FLAME head from a file."""
 
     bl_idname = "eifer.add_head"
     bl_label = "Add head"
+    bl_description = (
+        "Add a rigged head with ARKit controls: the open head, or a FLAME head from a file"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(
@@ -36,7 +39,7 @@ class EIFER_OT_add_head(bpy.types.Operator):
     )
     n_expression: bpy.props.IntProperty(
         name="Expression keys",
-        description="Number of shape keys of the model's own expressions, beside the ARKit controls",
+        description="Number of shape keys of the model's own expressions, beside the controls",
         default=50,
         min=0,
         max=100,

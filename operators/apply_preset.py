@@ -12,10 +12,11 @@ _ITEMS = tuple((name, name.capitalize(), f"Set the face to {name}") for name in 
 
 
 class EIFER_OT_apply_preset(bpy.types.Operator):
-    """Set all ARKit controls of the chosen head to an expression"""
+    """Set all ARKit controls of the chosen head to an expression."""
 
     bl_idname = "eifer.apply_preset"
     bl_label = "Apply expression"
+    bl_description = "Set all ARKit controls of the chosen head to an expression"
     bl_options = {"REGISTER", "UNDO"}
 
     preset: bpy.props.EnumProperty(

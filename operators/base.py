@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..eifer_addon.errors import Cancelled, EiferError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import bpy
 
 #: What Blender takes from an operator's methods.
-OperatorResult = set[str]
+OperatorResult = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 FINISHED: OperatorResult = {"FINISHED"}
 CANCELLED: OperatorResult = {"CANCELLED"}
 RUNNING: OperatorResult = {"RUNNING_MODAL"}
@@ -45,9 +45,10 @@ def guarded(operator: bpy.types.Operator, job: Callable[[], object]) -> Operator
 
 
 def _unexpected(operator: bpy.types.Operator, error: Exception) -> str:
+    what = f"{type(error).__name__}: {error}"
     return (
-        f"'{operator.bl_label}' met an error that is not foreseen ({type(error).__name__}: {error}). "
-        "Nothing was changed; please report it with the text in the system console."
+        f"'{operator.bl_label}' met an error that is not foreseen ({what}). Nothing was changed; "
+        "please report it with the text in the system console."
     )
 
 

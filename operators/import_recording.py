@@ -7,7 +7,6 @@ from pathlib import Path
 
 import bpy
 
-from ..eifer_addon.errors import Cancelled
 from ..eifer_addon.scene.imports import Choices, RecordingImport
 from ..eifer_addon.scene.properties import show_progress
 from ..eifer_addon.signals.envelope import PRESETS
@@ -65,10 +64,13 @@ class _Options:
 
 
 class EIFER_OT_run_import(_Options, bpy.types.Operator):
-    """Import the recording step by step, while Blender's window stays alive; ESC stops"""
+    """Import the recording step by step, while Blender's window stays alive; ESC stops."""
 
     bl_idname = "eifer.run_import"
     bl_label = "Import EMG recording"
+    bl_description = (
+        "Import the recording step by step, while Blender's window stays alive; ESC stops"
+    )
     bl_options = {"INTERNAL", "UNDO"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
@@ -101,7 +103,9 @@ class EIFER_OT_run_import(_Options, bpy.types.Operator):
 
     def _end(self, context: bpy.types.Context, result: OperatorResult) -> OperatorResult:
         context.window_manager.event_timer_remove(self.timer)
-        show_progress(context, None, self.job.status(time.monotonic()) if result == FINISHED else "")
+        show_progress(
+            context, None, self.job.status(time.monotonic()) if result == FINISHED else ""
+        )
         if result == FINISHED:
             self.report({"INFO"}, f"Wrote the take '{self.job.take}'")
         return result
@@ -116,10 +120,13 @@ def run_through(operator: bpy.types.Operator, context: bpy.types.Context, choice
 
 
 class EIFER_OT_import_recording(_Options, bpy.types.Operator):
-    """Turn a recording of facial EMG (EDF, CSV, TSV, text) into keys on the chosen head"""
+    """Turn a recording of facial EMG (EDF, CSV, TSV, text) into keys on the chosen head."""
 
     bl_idname = "eifer.import_recording"
     bl_label = "Import EMG recording"
+    bl_description = (
+        "Turn a recording of facial EMG (EDF, CSV, TSV, text) into keys on the chosen head"
+    )
     bl_options = {"REGISTER"}
 
     filter_glob: bpy.props.StringProperty(default=_GLOB, options={"HIDDEN"})
@@ -130,7 +137,7 @@ class EIFER_OT_import_recording(_Options, bpy.types.Operator):
         self._asked = True
         self.frame_start = context.scene.frame_start
         if self.filepath:
-            return set(context.window_manager.invoke_props_dialog(self))
+            return context.window_manager.invoke_props_dialog(self)
         context.window_manager.fileselect_add(self)
         return RUNNING
 

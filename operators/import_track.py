@@ -13,10 +13,11 @@ from .base import RUNNING, OperatorResult, guarded
 
 
 class EIFER_OT_import_track(bpy.types.Operator):
-    """Write an expression track (.npz) as keys on the chosen head"""
+    """Write an expression track (.npz) as keys on the chosen head."""
 
     bl_idname = "eifer.import_track"
     bl_label = "Import expression track"
+    bl_description = "Write an expression track (.npz) as keys on the chosen head"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
@@ -44,7 +45,7 @@ class EIFER_OT_import_track(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
         """Ask for the file, or for the options when a file was dropped."""
         if self.filepath:
-            return set(context.window_manager.invoke_props_dialog(self))
+            return context.window_manager.invoke_props_dialog(self)
         context.window_manager.fileselect_add(self)
         return RUNNING
 
@@ -56,7 +57,7 @@ class EIFER_OT_import_track(bpy.types.Operator):
         path = Path(bpy.path.abspath(self.filepath))
         track = ExpressionTrack.load(path)
         choices = Choices(path, self.take, self.frame_start, self.extend)
-        with all_or_nothing():
+        with all_or_nothing(context):
             obj = target_head(context)
             action = write_take(context, obj, track, choices)
         self.report({"INFO"}, f"Wrote the take '{action.name}' on '{obj.name}'")

@@ -68,7 +68,7 @@ def unregister() -> None:
 
 
 def run_command(argv: list[str]) -> int:
-    """``blender --command eifer VERB …``: the same verbs and exit codes as the ``eifer`` command."""
+    """``blender --command eifer VERB …``: verbs and exit codes of the ``eifer`` command."""
     from ..eifer_addon import cli
 
     return cli.main(argv)

@@ -39,7 +39,9 @@ def descriptions() -> dict[str, str]:
 @functools.cache
 def presets() -> dict[str, dict[str, float]]:
     """Presets by name, each ARKit controls to values; neutral first."""
-    return {name: dict(entry["controls"]) for name, entry in _table("presets.json")["presets"].items()}
+    return {
+        name: dict(entry["controls"]) for name, entry in _table("presets.json")["presets"].items()
+    }
 
 
 def set_metadata(obj: bpy.types.Object, head: HeadModel) -> None:
@@ -201,9 +203,7 @@ def apply_preset(obj: bpy.types.Object, name: str) -> None:
     """Set all ARKit controls of `obj` to a preset, controls it does not name to 0."""
     table = presets()
     if name not in table:
-        raise EiferError(
-            f"There is no preset '{name}'.", f"Choose one of {', '.join(table)}."
-        )
+        raise EiferError(f"There is no preset '{name}'.", f"Choose one of {', '.join(table)}.")
     if not controls_of(obj):
         raise EiferError(
             f"The head '{obj.name}' has no ARKit controls.", "Add it from a head with ARKit units."

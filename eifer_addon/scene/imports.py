@@ -90,8 +90,7 @@ def write_take(
     if activity is not None:
         notes |= {
             "channels": [list(p) for p in zip(activity.channels, activity.muscles, strict=True)],
-            "unmapped": list(activity.unmapped), "filters": list(activity.filters),
-            "delay_ms": activity.delay_ms,
+            "unmapped": list(activity.unmapped),
         }  # fmt: skip
     for key, value in notes.items():
         action[f"{PREFIX}{key}"] = storable(value)
@@ -191,7 +190,7 @@ class RecordingImport:
 
     def _write(self) -> None:
         assert self._track is not None
-        with all_or_nothing():
+        with all_or_nothing(self._context):
             obj = target_head(self._context)
             action = write_take(self._context, obj, self._track, self._choices, self._activity)
         self.take = action.name

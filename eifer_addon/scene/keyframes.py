@@ -86,7 +86,7 @@ def apply_track(
     start = float(scene.frame_start if frame_start is None else frame_start)
     frames = start + track.timestamps[usable] * (scene.render.fps / scene.render.fps_base)
     blocks = _blocks(obj)
-    with _restored_on_failure(blocks.values()), all_or_nothing():
+    with _restored_on_failure(blocks.values()), all_or_nothing(context):
         written = _write(Take(take), blocks, channels, usable, frames)
         for action in written:
             _note(action, obj, track, start, left_over)

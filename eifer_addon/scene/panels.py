@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from .properties import STATE
 from .takes import current_take, notes_of
 
 _TAB = "EIFER"
+#: Characters that fit the sidebar at its default width.
+_LINE = 44
 
 
 def draw_add_menu(self: Any, _context: bpy.types.Context) -> None:
@@ -121,21 +124,22 @@ def _draw_take(layout: Any, notes: dict[str, Any]) -> None:
     column = layout.column(align=True)
     for line in take_lines(notes):
         column.label(text=line)
-    for title, rows in (("Channels", mapped(notes)), ("Not mapped", unmapped(notes))):
+    for title, rows in (
+        ("Channels", mapped(notes)), ("Not mapped", unmapped(notes)), ("Filters", filters(notes)),
+    ):  # fmt: skip
         if not rows:
             continue
-        header, body = layout.panel(f"eifer_take_{title}", default_closed=title == "Not mapped")
-        header.label(text=f"{title} ({len(rows)})")
+        header, body = layout.panel(f"eifer_take_{title}", default_closed=title == "Filters")
+        header.label(text=title if title == "Filters" else f"{title} ({len(rows)})")
         if body is not None:
-            _draw_rows(body, rows)
+            _draw_rows(body.column(align=True), rows)
 
 
-def _draw_rows(body: Any, rows: list[tuple[str, str]]) -> None:
-    column = body.column(align=True)
-    for left, right in rows:
-        split = column.split(factor=0.45)
-        split.label(text=left)
-        split.label(text=right)
+def _draw_rows(column: Any, rows: list[tuple[str, ...]]) -> None:
+    for row in rows:
+        line = column.split(factor=0.4) if len(row) > 1 else column
+        for text in row:
+            line.label(text=text)
 
 
 def take_lines(notes: dict[str, Any]) -> list[str]:
@@ -149,15 +153,21 @@ def take_lines(notes: dict[str, Any]) -> list[str]:
     return lines
 
 
-def mapped(notes: dict[str, Any]) -> list[tuple[str, str]]:
+def mapped(notes: dict[str, Any]) -> list[tuple[str, ...]]:
     """Rows of channel and muscle."""
     pairs = json.loads(str(notes.get("channels", "[]")))
     return [(str(channel), _muscle(str(muscle))) for channel, muscle in pairs]
 
 
-def unmapped(notes: dict[str, Any]) -> list[tuple[str, str]]:
+def unmapped(notes: dict[str, Any]) -> list[tuple[str, ...]]:
     """Rows of channels that belong to no muscle."""
-    return [(str(name), "no muscle") for name in json.loads(str(notes.get("unmapped", "[]")))]
+    return [(str(name),) for name in json.loads(str(notes.get("unmapped", "[]")))]
+
+
+def filters(notes: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The filter chain, wrapped to the sidebar's width."""
+    steps = json.loads(str(notes.get("filters", "[]")))
+    return [(line,) for step in steps for line in textwrap.wrap(str(step), _LINE)]
 
 
 def _muscle(name: str) -> str:

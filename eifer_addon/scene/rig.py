@@ -74,14 +74,16 @@ def add_head(
         then as it was.
     """
     if context.mode != "OBJECT":
-        raise EiferError("A head can only be added in object mode.", "Leave the present mode first.")
+        raise EiferError(
+            "A head can only be added in object mode.", "Leave the present mode first."
+        )
     if min(n_identity, n_expression) < 0:
         raise EiferError("The number of shape keys cannot be negative.", "Give 0 or more.")
     coefficients = _checked_identity(head, identity)
     n_identity = min(n_identity, head.n_identity)
     baked = coefficients.copy()
     baked[:n_identity] = 0.0
-    with all_or_nothing():
+    with all_or_nothing(context):
         obj = _build(
             context, head, name or _default_name(head), head.shaped(baked),
             _key_groups(head, coefficients, n_identity, min(n_expression, head.n_expression)),

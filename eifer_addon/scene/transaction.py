@@ -20,12 +20,14 @@ def _blocks() -> dict[str, set[int]]:
 
 
 @contextlib.contextmanager
-def all_or_nothing() -> Iterator[None]:
-    """Remove what the block created when it does not run to its end.
+def all_or_nothing(context: bpy.types.Context) -> Iterator[None]:
+    """Remove what the block created when it does not run to its end, and select as before.
 
-    The caller restores what it changed on things that were there before.
+    The caller restores what else it changed on things that were there before.
     """
     before = _blocks()
+    layer = context.view_layer
+    active, selected = layer.objects.active, [o for o in layer.objects if o.select_get()]
     try:
         yield
     except BaseException:
@@ -34,4 +36,7 @@ def all_or_nothing() -> Iterator[None]:
             new = [block for block in collection if block.session_uid not in before[kind]]
             for block in new:
                 collection.remove(block)
+        for obj in selected:
+            obj.select_set(True)
+        layer.objects.active = active
         raise

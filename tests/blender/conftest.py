@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed here")
 
-import bpy  # noqa: E402
+import bpy
 
-from eifer.eifer_addon import files  # noqa: E402
+from eifer.eifer_addon import files
 
 if TYPE_CHECKING:
     from eifer.eifer_addon.heads.model import HeadModel
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def _synthetic() -> Any:
     path = Path(__file__).with_name("synthetic_head.py")
     spec = importlib.util.spec_from_file_location("synthetic_head", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -150,7 +150,9 @@ def test_a_new_take_puts_what_the_old_one_moved_to_rest(rigged: bpy.types.Object
     assert rigged.data.shape_keys.key_blocks["exp.000"].value == 0
 
 
-@pytest.mark.parametrize(("how", "expected"), [("keep", (1, 250)), ("extend", (1, 301)), ("fit", (100, 301))])
+@pytest.mark.parametrize(
+    ("how", "expected"), [("keep", (1, 250)), ("extend", (1, 301)), ("fit", (100, 301))]
+)
 def test_frame_range(how: str, expected: tuple[int, int], rigged: bpy.types.Object) -> None:
     scene = bpy.context.scene
     scene.render.fps, scene.frame_start, scene.frame_end = 100, 1, 250
@@ -187,7 +189,10 @@ def test_quaternions_do_not_flip_between_keys(rigged: bpy.types.Object) -> None:
 @pytest.mark.parametrize(
     ("space", "words"),
     [
-        ("flame2020:e50j3l2", "is of the basis 'synthetic'. Carry the track over with api.retarget"),
+        (
+            "flame2020:e50j3l2",
+            "is of the basis 'synthetic'. Carry the track over with api.retarget",
+        ),
         ("synthetic:e60", "no such shape key"),
     ],
 )

@@ -1,0 +1,369 @@
+"""Operators through bpy.ops: what they make, what they refuse, and that refusing costs nothing."""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+
+from eifer.eifer_addon import api, cli
+from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.heads.model import HeadModel
+from eifer.eifer_addon.scene import imports, panels
+from eifer.eifer_addon.scene.controls import is_head
+from eifer.eifer_addon.scene.takes import current_take, notes_of
+from eifer.eifer_addon.spaces import ARKIT52, get_space
+from eifer.eifer_addon.track import ExpressionTrack
+from eifer.operators import import_recording, registration
+
+RATE_HZ = 1000.0
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    registration.register()
+    yield
+    registration.unregister()
+
+
+@pytest.fixture(autouse=True)
+def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators ask the script API for the open head; a small one makes the tests quick."""
+    real = api.load_head
+    monkeypatch.setattr(api, "load_head", lambda path=None: real(path) if path else synthetic_head)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Ten seconds of two muscles and something else, as CSV with a time column."""
+    random = np.random.default_rng(3)
+    n = int(10 * RATE_HZ)
+    burst = 1 + 40 * (np.sin(np.arange(n) / RATE_HZ * 2) > 0.5)
+    data = random.normal(size=(n, 3)) * burst[:, None]
+    table = np.column_stack([np.arange(n) / RATE_HZ, data])
+    path = tmp_path / "smile.csv"
+    np.savetxt(
+        path, table, delimiter=",", fmt="%.6f", comments="",
+        header="time,Zygomaticus_l,Zygomaticus_r,Thermometer",
+    )  # fmt: skip
+    return path
+
+
+def datablocks() -> list[str]:
+    return sorted(f"{block.id_type} {block.name}" for block in bpy.data.user_map())
+
+
+def state() -> tuple[Any, ...]:
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    selected = sorted(o.name for o in layer.objects if o.select_get())
+    active = layer.objects.active.name if layer.objects.active else None
+    return datablocks(), selected, active, scene.frame_start, scene.frame_end
+
+
+def head_in_scene() -> bpy.types.Object:
+    return next(obj for obj in bpy.context.scene.objects if is_head(obj))
+
+
+def test_add_head_puts_a_head_at_the_cursor() -> None:
+    bpy.context.scene.cursor.location = (1, 2, 3)
+    assert bpy.ops.eifer.add_head(n_identity=3, n_expression=4) == {"FINISHED"}
+    obj = head_in_scene()
+    assert bpy.context.object == obj
+    assert tuple(obj.parent.location) == (1, 2, 3)
+    assert len(obj.data.shape_keys.key_blocks) == 1 + 3 + 4 + 52 + 36
+
+
+def test_a_recording_becomes_a_take_on_the_chosen_head(recording: Path) -> None:
+    bpy.ops.eifer.add_head()
+    assert bpy.ops.eifer.import_recording(filepath=str(recording), frame_start=11) == {"FINISHED"}
+    action = current_take(head_in_scene())
+    assert action is not None
+    assert action.name == "smile"
+    notes = notes_of(action)
+    assert panels.mapped(notes) == [
+        ("Zygomaticus_l", "Zygomaticus, left"), ("Zygomaticus_r", "Zygomaticus, right"),
+    ]  # fmt: skip
+    assert panels.unmapped(notes) == [("Thermometer",)]
+    assert panels.filters(notes)
+    assert bpy.context.scene.frame_end >= 250
+    bpy.context.scene.frame_set(11 + int(24 * 0.8))
+    strong = head_in_scene()["mouthSmileLeft"]
+    bpy.context.scene.frame_set(11 + int(24 * 2.6))
+    assert strong > 0.3 > head_in_scene()["mouthSmileLeft"]
+
+
+def test_a_recording_without_a_head_brings_the_open_head(recording: Path) -> None:
+    assert bpy.ops.eifer.import_recording(filepath=str(recording)) == {"FINISHED"}
+    assert current_take(head_in_scene()) is not None
+
+
+def test_a_recording_finds_the_only_head_though_another_object_is_active(recording: Path) -> None:
+    bpy.ops.eifer.add_head()
+    bpy.ops.object.empty_add()
+    bpy.ops.eifer.import_recording(filepath=str(recording))
+    assert current_take(head_in_scene()) is not None
+
+
+def test_two_heads_and_none_chosen_is_refused(recording: Path) -> None:
+    bpy.ops.eifer.add_head()
+    bpy.ops.eifer.add_head()
+    bpy.ops.object.empty_add()
+    refused(lambda: bpy.ops.eifer.import_recording(filepath=str(recording)), "several heads")
+
+
+def test_a_track_is_imported(tmp_path: Path) -> None:
+    bpy.ops.eifer.add_head()
+    values = np.tile(np.linspace(0, 1, 20, dtype=np.float32)[:, None], (1, 52))
+    track = ExpressionTrack(ARKIT52, values, np.arange(20) / 24, np.ones(20, np.float32))
+    path = track.save(tmp_path / "ramp.npz")
+    assert bpy.ops.eifer.import_track(filepath=str(path), frame_start=0) == {"FINISHED"}
+    bpy.context.scene.frame_set(19)
+    assert head_in_scene()["jawOpen"] == pytest.approx(1.0)
+
+
+def test_presets_are_applied_and_need_a_head() -> None:
+    assert not bpy.ops.eifer.apply_preset.poll()
+    bpy.ops.eifer.add_head()
+    assert bpy.ops.eifer.apply_preset(preset="happy") == {"FINISHED"}
+    assert head_in_scene()["mouthSmileLeft"] == pytest.approx(0.85)
+    bpy.context.view_layer.objects.active = head_in_scene().parent
+    assert bpy.ops.eifer.apply_preset(preset="neutral") == {"FINISHED"}
+    assert head_in_scene()["mouthSmileLeft"] == 0
+
+
+def refused(call: Any, words: str) -> None:
+    """`call` ends with the sentence, and neither the scene nor the selection changed."""
+    before = state()
+    with pytest.raises(RuntimeError, match=words) as caught:
+        call()
+    assert "Traceback" not in str(caught.value)
+    assert state() == before
+
+
+def make(folder: Path, name: str, data: bytes) -> str:
+    path = folder / name
+    path.write_bytes(data)
+    return str(path)
+
+
+def _table(channel: str, value: str, rate_hz: int) -> bytes:
+    lines = [f"time,{channel}", *(f"{k / rate_hz:.3f},{value}" for k in range(3 * rate_hz))]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("has_head", [False, True])
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("empty.csv", b"", "empty.csv"),
+        ("empty.edf", b"", "empty.edf"),
+        ("short.edf", b"0       " + b" " * 200, "short.edf"),
+        ("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(200), "picture.csv"),
+        ("nan.csv", _table("Zygomaticus_l", "nan", 1000), "nan.csv"),
+        ("none.csv", _table("A", "1", 1000), "muscle"),
+        ("slow.csv", _table("Zygomaticus_l", "1", 50), "Hz"),
+        ("what.docx", b"PK\x03\x04", "what.docx"),
+    ],
+)  # fmt: skip
+def test_bad_recordings_are_refused_and_change_nothing(
+    has_head: bool, name: str, data: bytes, words: str, tmp_path: Path
+) -> None:
+    if has_head:
+        bpy.ops.eifer.add_head()
+    path = make(tmp_path, name, data)
+    refused(lambda: bpy.ops.eifer.import_recording(filepath=path), words)
+
+
+def test_a_missing_recording_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "gone.edf"
+    refused(lambda: bpy.ops.eifer.import_recording(filepath=str(path)), "gone.edf")
+
+
+def test_a_take_name_that_exists_is_refused(recording: Path) -> None:
+    bpy.ops.eifer.import_recording(filepath=str(recording), take="first")
+    again = lambda: bpy.ops.eifer.import_recording(filepath=str(recording), take="first")  # noqa: E731
+    refused(again, "'first' exists already")
+    assert bpy.ops.eifer.import_recording(filepath=str(recording)) == {"FINISHED"}
+    assert bpy.ops.eifer.import_recording(filepath=str(recording)) == {"FINISHED"}
+    assert {a.name for a in bpy.data.actions} == {"first", "smile", "smile.001"}
+
+
+@pytest.mark.parametrize("data", [b"", b"cos\nsystem\n(S'true'\ntR.", b"hello", bytes(1000)])
+def test_a_flame_file_that_is_none_is_refused(data: bytes, tmp_path: Path) -> None:
+    path = make(tmp_path, "generic_model.pkl", data)
+    refused(lambda: bpy.ops.eifer.add_head(filepath=path), "generic_model.pkl")
+
+
+@pytest.mark.parametrize("data", [b"", b"hello"])
+def test_a_track_that_is_none_is_refused(data: bytes, tmp_path: Path) -> None:
+    path = make(tmp_path, "track.npz", data)
+    refused(lambda: bpy.ops.eifer.import_track(filepath=path), "track.npz")
+
+
+def test_a_failure_after_the_head_was_added_takes_it_away_again(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise EiferError("The keys cannot be written.", "Try again.")
+
+    bpy.ops.object.empty_add()
+    monkeypatch.setattr(api, "apply_track", fail)
+    refused(
+        lambda: bpy.ops.eifer.import_recording(filepath=str(recording)), "keys cannot be written"
+    )
+
+
+def test_an_unforeseen_error_is_reported_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(api, "add_head", fail)
+    refused(bpy.ops.eifer.add_head, "not foreseen .ZeroDivisionError: division by zero")
+    monkeypatch.setitem(os.environ, "EIFER_RAISE", "1")
+    with pytest.raises(RuntimeError, match="Traceback"):
+        bpy.ops.eifer.add_head()
+
+
+def test_edit_mode_gives_a_reason(recording: Path) -> None:
+    bpy.ops.eifer.add_head()
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        with pytest.raises(RuntimeError, match="object mode"):
+            bpy.ops.eifer.import_recording(filepath=str(recording))
+        with pytest.raises(RuntimeError, match="object mode"):
+            bpy.ops.eifer.add_head()
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+class Window:
+    """What the modal operator needs of Blender's window manager, which background mode lacks."""
+
+    def __init__(self) -> None:
+        self.eifer = types.SimpleNamespace(busy=False, progress=0.0, status="")
+        self.windows: list[Any] = []
+        self.timers = self.shown = 0
+
+    def event_timer_add(self, _seconds: float, window: object) -> object:
+        self.timers += 1
+        return self
+
+    def event_timer_remove(self, _timer: object) -> None:
+        self.timers -= 1
+
+    def modal_handler_add(self, _operator: object) -> None: ...
+
+    def progress_begin(self, _low: float, _high: float) -> None:
+        self.shown += 1
+
+    def progress_update(self, value: float) -> None:
+        assert 0 <= value <= 1
+
+    def progress_end(self) -> None:
+        self.shown -= 1
+
+
+class Operator:
+    """The modal operator's own methods over a stand-in for Blender's instance."""
+
+    bl_idname, bl_label = "eifer.run_import", "Import EMG recording"
+    invoke = import_recording.EIFER_OT_run_import.invoke
+    modal = import_recording.EIFER_OT_run_import.modal
+    _stop = import_recording.EIFER_OT_run_import._stop
+    _end = import_recording.EIFER_OT_run_import._end
+
+    def __init__(self, path: Path) -> None:
+        self.reports: list[tuple[set[str], str]] = []
+        self.path = path
+
+    def _choices(self) -> imports.Choices:
+        return imports.Choices(self.path)
+
+    def report(self, kind: set[str], text: str) -> None:
+        self.reports.append((kind, text))
+
+
+def modal_context(window: Window) -> Any:
+    real = bpy.context
+    return types.SimpleNamespace(
+        window_manager=window, window=None, scene=real.scene, view_layer=real.view_layer,
+        object=real.object, mode=real.mode, temp_override=real.temp_override,
+    )  # fmt: skip
+
+
+def event(kind: str) -> Any:
+    return types.SimpleNamespace(type=kind)
+
+
+def test_the_modal_import_does_one_step_per_tick_and_cleans_up(recording: Path) -> None:
+    bpy.ops.eifer.add_head()
+    window = Window()
+    operator, context = Operator(recording), modal_context(window)
+    assert operator.invoke(context, event("LEFTMOUSE")) == {"RUNNING_MODAL"}
+    seen = []
+    assert operator.modal(context, event("MOUSEMOVE")) == {"PASS_THROUGH"}
+    while (result := operator.modal(context, event("TIMER"))) == {"RUNNING_MODAL"}:
+        seen.append((window.eifer.progress, window.eifer.status))
+    assert result == {"FINISHED"}
+    assert [round(progress, 2) for progress, _ in seen] == [0.15, 0.8, 0.9]
+    assert "s left" in seen[-1][1]
+    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
+    assert current_take(head_in_scene()) is not None
+
+
+@pytest.mark.parametrize("ticks", range(4))
+def test_escape_stops_the_import_and_changes_nothing(ticks: int, recording: Path) -> None:
+    before, window = state(), Window()
+    operator, context = Operator(recording), modal_context(window)
+    operator.invoke(context, event("LEFTMOUSE"))
+    for _ in range(ticks):
+        operator.modal(context, event("TIMER"))
+    assert operator.modal(context, event("ESC")) == {"CANCELLED"}
+    kind, text = operator.reports[-1]
+    assert kind == {"INFO"}
+    assert text == "The import of smile.csv was cancelled; nothing was changed."
+    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
+    assert state() == before
+
+
+def test_a_failing_step_ends_the_modal_import(tmp_path: Path) -> None:
+    window = Window()
+    operator, context = Operator(tmp_path / "gone.edf"), modal_context(window)
+    operator.invoke(context, event("LEFTMOUSE"))
+    assert operator.modal(context, event("TIMER")) == {"CANCELLED"}
+    assert "gone.edf" in operator.reports[-1][1]
+    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
+
+
+def test_the_command_is_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(cli, "main", lambda argv: seen.append(argv) or 2)
+    assert registration.run_command(["inspect", "x.edf"]) == 2
+    assert seen == [["inspect", "x.edf"]]
+
+
+def test_a_parametric_track_of_another_basis_goes_through_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.ops.eifer.add_head()
+    space = get_space("flame2020:e50")
+    track = ExpressionTrack(
+        space, np.zeros((3, 50), np.float32), np.arange(3.0), np.ones(3, np.float32)
+    )
+    asked: list[str] = []
+
+    def carry(given: ExpressionTrack, to: str) -> ExpressionTrack:
+        asked.append(to)
+        return ExpressionTrack(
+            ARKIT52, np.zeros((3, 52), np.float32), given.timestamps, given.confidence
+        )
+
+    monkeypatch.setattr(api, "retarget", carry)
+    bpy.ops.eifer.import_track(filepath=str(track.save(tmp_path / "flame.npz")))
+    assert asked == ["arkit52"]
