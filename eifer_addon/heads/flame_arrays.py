@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,12 +20,15 @@ import numpy as np
 from ..errors import EiferError
 from .flame_pickle import REMEDY, Node, read_pickle
 
-#: The largest file that is read; FLAME models have 40 to 120 MB.
-MAX_FILE_BYTES = 512 * 2**20
+#: The largest file that is read; FLAME models have about 53 MB.
+MAX_FILE_BYTES = 256 * 2**20
 MAX_VERTICES = 200_000
 _MAX_AXES = 4
+#: Five times the vertices; a longer array of an archive is not even unpacked.
+_MAX_AXIS = 1_000_000
 #: chumpy selections of selections; two are seen in files.
 _MAX_NESTING = 8
+_INDEX_BYTES = 4
 #: The eight numbers in the state of a simple NumPy dtype: version, byte order, no fields.
 _DTYPE_STATE = 8
 #: NumPy types it without saying what its functions take and give.
@@ -32,6 +36,11 @@ _format: Any = np.lib.format
 _NUMBERS = frozenset({"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1", "?"})
 
 
+#: What is read of a FLAME file; the last is an expression basis kept apart from the identity.
+FLAME_KEYS = (
+    "v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table",
+    "exprdirs",
+)  # fmt: skip
 #: How a pickled dict begins: with its protocol, or before protocol 2 with the dict itself.
 _PICKLED_DICT = b"\x80(}"
 
@@ -103,7 +112,8 @@ def to_dense(value: Any, shape: tuple[int, int]) -> np.ndarray:
         raise BadArrayError("is a sparse matrix with damaged parts")
     counts = np.diff(starts.astype(np.int64))
     used = int(starts[-1])
-    if starts[0] != 0 or (counts < 0).any() or not used <= min(len(indices), len(numbers)):
+    most = min(len(indices), len(numbers), lines * width)
+    if starts[0] != 0 or (counts < 0).any() or used > most:
         raise BadArrayError("is a sparse matrix whose index does not fit its values")
     columns = indices[:used].astype(np.int64)
     if used and (columns.min() < 0 or columns.max() >= width):
@@ -142,6 +152,8 @@ def _to_array(value: Any, depth: int) -> np.ndarray:
             return _to_array(_state(value).get("x"), depth + 1)
         if value.kind == "chumpy select":
             return _selected(_state(value), depth)
+        if value.kind == "huge":
+            raise BadArrayError("is larger than that of any head")
         raise BadArrayError(f"is a {value.kind} object, not an array of numbers")
     if value is None:
         raise BadArrayError("is missing")
@@ -152,8 +164,9 @@ def _selected(state: Mapping[str, Any], depth: int) -> np.ndarray:
     """``chumpy.reordering.Select``: entries of another array by their flat index."""
     source = _to_array(state.get("a"), depth + 1).reshape(-1)
     index = _to_array(state.get("idxs"), depth + 1).reshape(-1)
-    if index.dtype.kind not in "iu" or not len(index):
-        raise BadArrayError("selects from another array without whole numbers")
+    # Indices of a byte or two would make a small file grow when they are widened.
+    if index.dtype.kind not in "iu" or index.dtype.itemsize < _INDEX_BYTES or not len(index):
+        raise BadArrayError("selects from another array without usable indices")
     if index.min() < 0 or index.max() >= len(source):
         raise BadArrayError("selects entries that do not exist")
     shape = _shape(state.get("preferred_shape", index.shape))
@@ -239,6 +252,7 @@ def _bytes(value: Any) -> bytes | bytearray:
 _ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError, KeyError,
     TypeError, IndexError, struct.error, SyntaxError, MemoryError,
+    tokenize.TokenError,
 )  # fmt: skip
 
 
@@ -276,7 +290,7 @@ def _read_zip(data: bytes, where: Path) -> dict[str, Any]:
             return {
                 name.removesuffix(".npy"): _read_member(archive, info)
                 for name, info in _members(archive, where).items()
-                if name.endswith(".npy")
+                if name.removesuffix(".npy") in FLAME_KEYS
             }
     except _ZIP_ERRORS as error:
         raise _damaged_zip(where) from error
@@ -315,5 +329,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray 
         shape, fortran, dtype = _member_header(stream, info)
         if dtype.str[1:] not in _NUMBERS or len(shape) > _MAX_AXES:
             return Node("pickled", ())
+        if max(shape, default=0) > _MAX_AXIS:
+            return Node("huge", ())
         body = stream.read(math.prod(shape) * dtype.itemsize)
     return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")

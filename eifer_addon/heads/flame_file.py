@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import EiferError
 from ..files import cache_folder
 from .flame_arrays import (
+    FLAME_KEYS,
     MAX_FILE_BYTES,
     MAX_VERTICES,
     BadArrayError,
@@ -38,11 +39,10 @@ _CACHE_VERSION = 1
 _HEAD_SIZE_M = (0.02, 2.0)
 #: No component of FLAME moves a vertex by a metre per unit; a larger number is damage.
 _MAX_DISPLACEMENT_M = 1.0
+#: Two triangles a vertex, three corners each, and some to spare.
+_MOST_INDICES = 10 * MAX_VERTICES
 _WEIGHT_TOLERANCE = 1e-4
 _UNSIGNED_MINUS_ONE = 2**32 - 1
-_NEEDED = (
-    "v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table",
-)  # fmt: skip
 _VERSIONS = ("2017", "2019", "2020", "2023")
 
 
@@ -121,14 +121,16 @@ class _Layout:
     def __init__(self, tables: Mapping[str, Any], where: Path) -> None:
         self.tables = tables
         self.where = where
-        for key in _NEEDED:
+        for key in FLAME_KEYS[:-1]:
             if key not in tables:
                 raise EiferError(f"{where} is not a FLAME model: it has no '{key}'.", REMEDY)
 
     def head(self) -> HeadModel:
         """The head model of the file."""
-        template = self.numbers("v_template", (None, 3))
-        n_vertices = len(template)
+        n_vertices = len(self.array("v_template", (None, 3)))
+        if not 0 < n_vertices <= MAX_VERTICES:
+            raise self.fail("v_template", f"has {n_vertices} vertices, which is no head")
+        template = self.numbers("v_template", (n_vertices, 3))
         self.check_template(template)
         identity, expression = self.bases(n_vertices)
         self.check_tree()
@@ -196,12 +198,12 @@ class _Layout:
         array = self.array(key, shape)
         if array.dtype.kind not in "iu":
             raise self.fail(key, f"holds {array.dtype}, not whole numbers")
+        if array.size > _MOST_INDICES:
+            raise self.fail(key, f"holds {array.size} numbers, more than any head needs")
         return array.astype(np.int64)
 
     def check_template(self, template: np.ndarray) -> None:
         """The template must be a head in metres."""
-        if not 0 < len(template) <= MAX_VERTICES:
-            raise self.fail("v_template", f"has {len(template)} vertices, which is no head")
         size = float(np.ptp(template, axis=0).max())
         if not _HEAD_SIZE_M[0] <= size <= _HEAD_SIZE_M[1]:
             raise self.fail("v_template", f"spans {size:.3g} m, which is no head in metres")

@@ -112,7 +112,7 @@ def test_the_oldest_protocols_are_read(arrays: dict[str, np.ndarray], protocol: 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda array: np.asfortranarray(array),
+        np.asfortranarray,
         lambda array: array.astype(">f8"),
         lambda array: array.astype(np.float32),
     ],
@@ -235,7 +235,7 @@ VIOLATIONS: dict[str, tuple[str, Any, str]] = {
     "no triangles": ("f", lambda a: a[:0], "no triangle"),
     "quads": ("f", lambda a: np.hstack([a, a[:, :1]]), r"not \(n, 3\)"),
     "another vertex count": ("weights", lambda a: a[:-1], r"\(119, 5\), not \(120, 5\)"),
-    "weights that sum to 1.1": ("weights", lambda a: a * 1.1, "no set of weights: vertex 0, sum 1.1"),
+    "weights that sum to 1.1": ("weights", lambda a: a * 1.1, "no set of weights: vertex 0"),
     "negative weight": (
         "weights", lambda a: _changed(_changed(a, (4, 0), -0.5), (4, 1), 1.5 - a[4, 2:].sum()),
         "vertex 4"),
