@@ -42,10 +42,8 @@ __all__ = ["envelope_panel", "write_report"]
 
 _WIDTH_IN, _HEIGHT_IN, _DPI = 8.27, 11.69, 170
 _LEFT, _RIGHT = 0.17, 0.86
-_EXCERPT_S = 2.0
-_EXCERPT_CHANNELS = 3
-_MOST_COEFFICIENTS = 34
-_LEAST_MOVEMENT = 0.05
+_EXCERPT_S, _EXCERPT_CHANNELS = 2.0, 3
+_MOST_COEFFICIENTS, _LEAST_MOVEMENT = 34, 0.05
 _MOST_EVENT_LABELS = 14
 #: Rows of the heat map from the brow to the chin.
 _REGIONS = ("brow", "eye", "cheek", "nose", "mouth", "jaw", "tongue")
@@ -276,7 +274,8 @@ def _envelopes(page: _Page, box: tuple[float, float, float, float]) -> None:
     _tidy(axes)
     axes.tick_params(labelbottom=False)
     _event_labels(page, axes)
-    title = "Muscle activity (0 rest, 1 strong) and the channel behind each muscle"
+    cut = f"; cut at {top:.1f}" if float(activity.values.max()) > top else ""
+    title = f"Muscle activity (0 rest, 1 strong{cut}) and the channel behind each muscle"
     _panel_title(page, axes, "b", title, lift=0.03)
     _legend(page, axes)
 
@@ -291,13 +290,13 @@ def _channel_names(axes: Any, activity: Activity, columns: dict[str, int], heigh
 
 
 def _legend(page: _Page, axes: Any) -> None:
-    box = axes.get_position()
+    height = axes.get_position().y1 + 0.03
     drawn = {side for _, columns in muscle_rows(page.activity) for side in columns}
     places = (("left", "left", 0.9), ("right", "right", 0.95), ("", "one channel for both", 0.83))
     for side, word, x in places:
         if side in drawn:
             at = 0.95 if drawn == {side} else x
-            page.figure.text(at, box.y1 + 0.03, word, color=SIDE_COLOURS[side], fontsize=8,
+            page.figure.text(at, height, word, color=SIDE_COLOURS[side], fontsize=8,
                              weight="bold", va="bottom", ha="right")  # fmt: skip
 
 
@@ -313,7 +312,8 @@ def _event_labels(page: _Page, axes: Any) -> None:
     if len(shown) <= _MOST_EVENT_LABELS:
         _stagger(page, axes, shown)
     elif shown:
-        axes.text(0, 1.02, f"lines: {len(shown)} events ({', '.join(sorted({n for _, n, _ in events}))[:90]})", fontsize=5.8,
+        names = ", ".join(sorted({name for _, name, _ in events}))
+        axes.text(0, 1.02, f"lines: {len(shown)} events ({names[:90]})", fontsize=5.8,
                   color=FAINT, va="bottom", transform=axes.transAxes)  # fmt: skip
 
 
