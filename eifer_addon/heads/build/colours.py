@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from .crop import smooth_step
 from .eyes import ring_angle_deg
 from .hairs import brow_density
 from .part import Part
@@ -12,11 +13,11 @@ from .source import Source
 
 #: Linear RGB.
 SKIN = np.array([0.50, 0.285, 0.195])
-LIPS = np.array([0.40, 0.135, 0.115])
+LIPS = np.array([0.43, 0.175, 0.145])
 FLUSH = np.array([0.52, 0.215, 0.150])
 SHADE = np.array([0.33, 0.165, 0.115])
 MOUTH = np.array([0.16, 0.035, 0.03])
-BROWS = np.array([0.035, 0.019, 0.011])
+BROWS = np.array([0.050, 0.028, 0.017])
 LASHES = np.array([0.012, 0.008, 0.006])
 TEETH = np.array([0.72, 0.66, 0.54])
 GUMS = np.array([0.38, 0.12, 0.11])
@@ -28,6 +29,16 @@ PUPIL = np.array([0.002, 0.002, 0.002])
 #: Where blood shows: centre (dm, left side), radius, strength. Cheek, nose tip, chin.
 _FLUSHED = (((0.42, 7.08, 1.25), 0.30, 0.45), ((0.0, 7.02, 1.62), 0.16, 0.45),
             ((0.0, 6.47, 1.35), 0.18, 0.20), ((0.72, 7.15, 0.35), 0.30, 0.35))  # fmt: skip
+#: The hairline: azimuth in degrees from the front about a vertical axis, height in dm.
+_HAIRLINE = ((0, 8.0), (14, 8.02), (30, 8.06), (42, 7.98), (54, 7.78), (62, 7.55), (72, 7.42), (80, 7.44),
+             (95, 7.52), (108, 7.40), (118, 7.12), (135, 6.95), (180, 6.86))  # fmt: skip
+_HAIRLINE_SOFT = 0.2
+_SCALP_AXIS_Z = 0.35
+#: The hollow of the left nostril (dm) and how far its dark reaches.
+_NOSTRIL = np.array([0.091, 6.957, 1.483])
+_NOSTRIL_RADII = np.array([0.034, 0.020, 0.034])
+NOSTRIL = np.array([0.055, 0.018, 0.014])
+HAIR = np.array([0.075, 0.052, 0.042])
 
 
 def blend(base: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -63,19 +74,28 @@ def paint(part: Part, source: Source, neutral: np.ndarray) -> np.ndarray:
             colours[part.tags == tag] = LASHES
         elif "brow" in tag:
             colours[part.tags == tag] = _vary(BROWS, points[part.tags == tag])
-    colours[part.tags == "tongue"] = TONGUE
+    tongue = part.tags == "tongue"
+    # The throat is dark: no light reaches the back of the tongue.
+    depth = np.interp(points[tongue][:, 2], [0.7, 1.28], [0.12, 1.0])
+    colours[tongue] = TONGUE * depth[:, None]
     for tag in ("upper-teeth", "lower-teeth"):
-        colours[part.tags == tag] = TEETH
+        teeth = part.tags == tag
+        depth = np.interp(points[teeth][:, 2], [0.95, 1.32], [0.25, 1.0])
+        colours[teeth] = TEETH * depth[:, None]
     return colours
 
 
 def _paint_skin(points: np.ndarray, uv: np.ndarray, source: Source) -> np.ndarray:
     colours = np.repeat(SKIN[None], len(points), axis=0)
-    mirrored = points * np.sign(points[:, :1] + 1e-9) ** np.array([1, 0, 0])
+    mirrored = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1)
     for centre, radius, strength in _FLUSHED:
         gap = np.linalg.norm(mirrored - np.array(centre), axis=1)
         colours = blend(colours, FLUSH, strength * np.exp(-0.5 * (2.0 * gap / radius) ** 2 * 0.5))
+    ears = sample_mask(source.mask("ears"), uv)
+    colours = blend(colours, HAIR, 0.8 * scalp_share(points) * (1.0 - ears))
     colours = blend(colours, SHADE, 0.5 * sample_mask(source.mask("eyelids"), uv))
+    hollow = np.linalg.norm((mirrored - _NOSTRIL) / _NOSTRIL_RADII, axis=1)
+    colours = blend(colours, NOSTRIL, 0.92 * smooth_step(1.35 - hollow))
     colours = blend(colours, MOUTH, sample_mask(source.mask("inside-mouth"), uv))
     colours = blend(colours, LIPS, sample_mask(source.mask("lips"), uv))
     return blend(colours, BROWS, 0.45 * brow_density(points))
@@ -87,11 +107,18 @@ def _paint_eye() -> np.ndarray:
     across = np.clip((angle - 9.0) / 11.0, 0.0, 1.0)
     # Streaks: a fixed pattern of lighter and darker fibres around the pupil.
     turn = np.r_[0, np.tile(np.arange(32), (len(angle) - 2) // 32), 0]
-    fibre = 1.0 + 0.22 * np.sin(turn * 2.4) * np.sin(turn * 1.1 + 0.7)
+    fibre = 1.0 + 0.12 * np.cos(np.pi * turn) * np.cos(1.9 * turn)
     iris = (inner + (outer - inner) * (1.0 - across)[:, None]) * fibre[:, None]
     colours = np.where((angle < 9.0)[:, None], PUPIL, iris)
     colours = np.where((angle > 20.5)[:, None], LIMBUS, colours)  # noqa: PLR2004 -- the dark ring
     return np.where((angle > 22.0)[:, None], SCLERA, colours)  # noqa: PLR2004
+
+
+def scalp_share(points: np.ndarray) -> np.ndarray:
+    """How much a skin point (n, 3) in dm carries shorn hair, 0 to 1, soft at the hairline."""
+    azimuth = np.degrees(np.arctan2(np.abs(points[:, 0]), points[:, 2] - _SCALP_AXIS_Z))
+    line = np.interp(azimuth, *np.array(_HAIRLINE).T)
+    return smooth_step((points[:, 1] - line) / _HAIRLINE_SOFT + 0.5)
 
 
 def _vary(colour: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -99,7 +126,7 @@ def _vary(colour: np.ndarray, points: np.ndarray) -> np.ndarray:
     return colour * shade[:, None]
 
 
-def skin_materials(part: Part, source: Source) -> np.ndarray:
+def skin_materials(part: Part, source: Source, neutral: np.ndarray) -> np.ndarray:
     """Material names (P,), where skin polygons of the lips and the mouth have their own."""
     materials = part.materials.astype("U12").copy()
     uv = vertex_uv(part)
@@ -107,4 +134,6 @@ def skin_materials(part: Part, source: Source) -> np.ndarray:
     for name, mask in (("lips", "lips"), ("mouth", "inside-mouth")):
         share = sample_mask(source.mask(mask), uv)[corner].mean(axis=1)
         materials[(part.materials == "skin") & (share > 0.5)] = name  # noqa: PLR2004 -- majority
+    shorn = scalp_share(part.place(neutral)) * (1.0 - sample_mask(source.mask("ears"), uv))
+    materials[(materials == "skin") & (shorn[corner].mean(axis=1) > 0.5)] = "scalp"  # noqa: PLR2004
     return materials

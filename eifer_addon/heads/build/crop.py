@@ -11,7 +11,7 @@ from .part import Part, Rows, boundary_loops
 from .source import BaseMesh
 
 #: The cut runs from the pit of the throat up to the nape (dm), as on a plaster bust.
-CUT_POINT = np.array([0.0, 6.0, 0.2])
+CUT_POINT = np.array([0.0, 6.06, 0.2])
 CUT_NORMAL = np.array([0.0, 1.0, 0.36]) / np.hypot(1.0, 0.36)
 #: Vertices nearer to the plane than this are pulled onto it, so that no slivers arise.
 SNAP_DM = 0.04

@@ -13,18 +13,23 @@ from .source import BaseMesh
 #: and the half width of the brow there.
 BROW_LINE = np.array(
     [
-        [0.125, 7.525, 0.034],
-        [0.190, 7.560, 0.040],
-        [0.270, 7.590, 0.036],
-        [0.350, 7.612, 0.029],
-        [0.420, 7.606, 0.020],
-        [0.480, 7.575, 0.012],
-        [0.515, 7.545, 0.006],
+        [0.115, 7.502, 0.026],
+        [0.175, 7.516, 0.032],
+        [0.260, 7.535, 0.030],
+        [0.345, 7.550, 0.024],
+        [0.420, 7.545, 0.017],
+        [0.480, 7.520, 0.011],
+        [0.520, 7.492, 0.005],
     ]
 )
-BROW_HAIRS = 260
+BROW_HAIRS = 480
 BROW_SEED = 20250611
-LASHES = {"upper": ("eyelashes-2", 46, 0.95), "lower": ("eyelashes-1", 30, 0.7)}
+#: Strip of the base mesh, number of lashes, and their length as a multiple of the strip's width
+#: (its inner half is hidden in the lid).
+LASHES = {"upper": ("eyelashes-2", 64, 1.12), "lower": ("eyelashes-1", 40, 0.82)}
+LASH_WIDTH_DM = 0.0026
+#: Upper lashes curl up, lower ones down, by this much at the tip (dm).
+LASH_CURL_DM = {"upper": 0.014, "lower": -0.006}
 
 
 @dataclass(frozen=True)
@@ -122,14 +127,16 @@ def make_brow(surface: Surface, name: str) -> Part:
     """Hairs of one brow: upright at the nose, lying back towards the tail."""
     rng = np.random.default_rng(BROW_SEED)
     at = (np.arange(BROW_HAIRS) + rng.random(BROW_HAIRS)) / BROW_HAIRS
-    across = rng.uniform(-1.0, 1.0, BROW_HAIRS)
+    # Denser in the middle of the line than at its edges, so that the outline stays soft.
+    across = 0.8 * rng.uniform(-1.0, 1.0, BROW_HAIRS) + 0.15 * rng.normal(0.0, 1.0, BROW_HAIRS)
+    across = np.clip(across, -1.25, 1.25)
     line = brow_curve(at)
     tangent = brow_curve(np.minimum(at + 0.02, 1.0)) - brow_curve(np.maximum(at - 0.02, 0.0))
     along = np.arctan2(tangent[:, 1], tangent[:, 0])
     # Hairs stand up at the inner end and lean to the tail; upper ones lean down, lower ones up.
-    lean = np.radians(np.interp(at, [0.0, 0.15, 0.4, 1.0], [70.0, 45.0, 22.0, 2.0]))
+    lean = np.radians(np.interp(at, [0.0, 0.15, 0.4, 1.0], [50.0, 34.0, 16.0, 0.0]))
     angle = along + lean * np.clip(0.75 - 0.75 * across, 0.0, 1.5) + rng.normal(0.0, 0.12, at.size)
-    length = np.interp(at, [0.0, 0.1, 0.5, 1.0], [0.05, 0.075, 0.075, 0.045])
+    length = np.interp(at, [0.0, 0.1, 0.5, 1.0], [0.045, 0.062, 0.066, 0.040])
     length = length * rng.uniform(0.75, 1.15, at.size)
     heading = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     normal2 = np.stack([-np.sin(along), np.cos(along)], axis=1)
@@ -143,7 +150,7 @@ def _grow(
 ) -> Part:
     """Blades from roots (n, 2) along reaches (n, 2), lifted off the skin towards the tip."""
     flip = np.array([side, 1.0])
-    width = 0.0042 * np.stack([-reach[:, 1], reach[:, 0]], 1)
+    width = 0.0018 * np.stack([-reach[:, 1], reach[:, 0]], 1)
     width /= np.linalg.norm(reach, axis=1, keepdims=True)
     stations = [(0.0, 1.0, 0.001), (0.0, -1.0, 0.001), (0.55, 0.8, 0.008), (0.55, -0.8, 0.008),
                 (1.0, 0.0, 0.011)]  # fmt: skip
@@ -161,19 +168,21 @@ def make_lashes(mesh: BaseMesh, neutral: np.ndarray, side: str, row: str) -> Par
     group = f"helper-{side}-{suffix}"
     eye = neutral[mesh.members(f"helper-{side}-eye")].mean(axis=0)
     root, tip = _edges(mesh.faces[group], neutral, eye)
-    # Both edges run from the nose outwards; tips are shared out with a slight jitter.
     rng = np.random.default_rng(BROW_SEED + count)
-    at = (np.arange(count) + 0.5) / count
-    swing = np.clip(at + rng.normal(0.0, 0.008, count), 0.0, 1.0)
-    half = 0.0055 / 3.0
-    base_low, base_high = (_along(root, neutral, at + s * half) for s in (-1.0, 1.0))
-    end = _along(tip, neutral, swing)
-    middle = [0.5 * base + 0.5 * reach * end + 0.5 * (1 - reach) * base for base in (base_low, base_high)]
-    shrink = [0.35 * m + 0.65 * (middle[0] + middle[1]) / 2 for m in middle]
-    last = reach * end + (1 - reach) * (base_low + base_high) / 2
-    stacked = np.stack([base_low, base_high, *shrink, last], axis=1)
-    weights = stacked.reshape(5 * count, len(neutral))
-    return _blades(Rows(weights), np.zeros((5 * count, 3)), f"{side}-lashes-{row}", "lashes")
+    at = np.linspace(0.05, 0.95, count)
+    # Both edges run from the nose outwards; tips are fanned out with a slight jitter.
+    swing = np.clip(at + 0.03 * (at - 0.4) + rng.normal(0.0, 0.01, count), 0.0, 1.0)
+    start, end = _along(root, neutral, at), _along(tip, neutral, swing)
+    length = np.linalg.norm(np.diff(neutral[root], axis=0), axis=1).sum()
+    ahead = _along(root, neutral, at + 0.02) - _along(root, neutral, at - 0.02)
+    across = ahead * (0.5 * LASH_WIDTH_DM / (0.04 * length))
+    last = start + reach * (end - start)
+    middle = start + 0.6 * reach * (end - start)
+    blade = [start - across, start + across, middle - 0.7 * across, middle + 0.7 * across, last]
+    weights = np.stack(blade, axis=1).reshape(5 * count, len(neutral))
+    curl = np.zeros((5 * count, 3))
+    curl[:, 1] = np.tile([0.0, 0.0, 0.15, 0.15, 1.0], count) * LASH_CURL_DM[row]
+    return _blades(Rows(weights), curl, f"{side}-lashes-{row}", "lashes")
 
 
 def _edges(faces: np.ndarray, neutral: np.ndarray, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
