@@ -139,7 +139,7 @@ def install_project(session: nox.Session, *extras: str) -> None:
 
 
 def install_oracles(session: nox.Session) -> None:
-    """Install smplx, body-models and a CPU build of torch, where pip can find one on this machine.
+    """Install smplx and a CPU build of torch, where pip can find one on this machine.
 
     Nothing is resolved and torch is never taken from an index: there, it means gigabytes of CUDA.
     """
@@ -169,7 +169,7 @@ def build_assets(session: nox.Session) -> None:
 def run_tests(session: nox.Session) -> None:
     """Install everything, build the assets and this Python's Linux zip, then run pytest."""
     check_system(session)
-    install_project(session, "blender", "test")
+    install_project(session, "blender", "test", "oracle")
     install_oracles(session)
     build_assets(session)
     label = f"linux_x64-cp{str(session.python).replace('.', '')}"

@@ -40,7 +40,7 @@ def write(name: str, about: str, pins: list[str]) -> None:
 def main(python: str) -> None:
     """Resolve for one Python; the lint environment is resolved with 3.11, its oldest."""
     name = f"py{python.replace('.', '')}.txt"
-    pins = resolve(["pip", ".[blender,test]"])
+    pins = resolve(["pip", ".[blender,test,oracle]"])
     write(name, f"Exact versions for Python {python}.", pins)
     if python == "3.11":
         write("lint.txt", "Exact versions of the lint session.", resolve(list(LINT)))
