@@ -27,11 +27,13 @@ from .signals.activity import Activity
 #: A recording up to this long is one page; longer ones turn pages of `_PAGE_S`.
 _ONE_PAGE_S, _PAGE_S = 30.0, 20.0
 _DPI = 100
+#: A moment's name stays this long.
+_MOMENT_S = 3.0
 _PAPER, _INK, _FAINT, _HAIR, _CURSOR = "#1b1d21", "#e8e8e8", "#a3a7ad", "#3a3d44", "#ffffff"
 #: Okabe and Ito's sky blue and orange: their lighter pair, for a dark ground.
 _SIDES = {"left": "#56B4E9", "right": "#E69F00", "": "#009E73"}
 _FADED = 0.42
-_LEFT, _RIGHT, _TOP, _BOTTOM = 0.31, 0.975, 0.875, 0.085
+_LEFT, _RIGHT, _TOP, _BOTTOM = 0.31, 0.955, 0.875, 0.085
 _CAPTION = (0.885, 0.945)
 
 
@@ -82,7 +84,12 @@ class EnvelopePanel:
 
     def _put_caption(self, image: np.ndarray, time_s: float) -> None:
         name = next(
-            (n for onset, n, length in self.activity.events if onset <= time_s < onset + length), ""
+            (
+                name
+                for onset, name, length in reversed(self.activity.events)
+                if onset <= time_s < onset + (length or _MOMENT_S)
+            ),
+            "",
         )
         if name not in self._captions:
             self._captions[name] = self._caption(name)
@@ -141,9 +148,12 @@ class EnvelopePanel:
                 colour = _SIDES.get(side, _INK)
                 shade = colour if len(columns) == 1 else _INK  # two colours over each other are mud
                 axes.fill_between(time_s, -row, curve, color=shade, alpha=0.13, linewidth=0)
-                axes.plot(time_s, curve, color=colour, linewidth=1.0, zorder=3)
+                axes.plot(time_s, curve, color=colour, linewidth=self.width / 560, zorder=3)
             axes.text(-0.02, 0.3 - row, in_words(muscle), ha="right", va="center", color=_INK,
                       fontsize=self._font(0.026), transform=axes.get_yaxis_transform())  # fmt: skip
+        for onset, _, length in activity.events:
+            if length == 0 and times[0] <= onset <= times[-1]:
+                axes.axvline(onset, color=_FAINT, linewidth=0.6, zorder=1)
         axes.set_ylim(-len(rows) + 0.9, 1.0)
 
     def _title(self, figure: Any) -> None:

@@ -2,8 +2,8 @@
 
 ``python -m eifer.models.baseline`` turns ``weights/muscles_to_arkit.json`` into
 ``weights/emg2exp_baseline.onnx`` with its card. It needs the ``onnx`` package, which the
-extension does not ship: only whoever changes the table runs this. The steps of the graph are
-described in the table itself; the equations are in `docs/` beside the table's sources.
+extension does not ship: only whoever changes the table runs this. The steps of the graph are the
+steps that the table describes.
 """
 
 from __future__ import annotations

@@ -165,6 +165,13 @@ def test_a_long_recording_turns_pages(take: Take) -> None:
     assert (early != late).any()
 
 
+def test_a_moment_is_named_for_a_while(take: Take, texts: list[str]) -> None:
+    activity = replace(take[1], events=((6.0, "happy", 0.0), (7.0, "angry", 0.0)))
+    for at, shown in ((5.9, []), (6.5, ["happy"]), (9.9, ["happy", "angry"])):
+        envelope_panel(activity, at, (300, 300))
+        assert [t for t in ("happy", "angry") if t in texts] == shown
+
+
 def test_a_hundred_panels_a_second(take: Take) -> None:
     envelope_panel(take[1], 0.0, (512, 512))
     started = time.perf_counter()

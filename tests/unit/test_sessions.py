@@ -210,3 +210,26 @@ def test_random_bytes_never_escape_as_another_error() -> None:
     for _ in range(2000):
         with pytest.raises(EiferError):
             inspect_onnx(chance.randbytes(chance.randrange(200)) + b"\x07", "noise")
+
+
+@pytest.mark.parametrize(
+    "name", ["face_landmarks_detector", "face_detector", "face_blendshapes", "baseline"]
+)
+def test_other_peoples_models_are_read_as_the_onnx_package_reads_them(
+    test_data: Path, name: str
+) -> None:
+    path = MODEL_PATH if name == "baseline" else test_data / "models" / f"{name}.onnx"
+    facts = inspect_onnx(path.read_bytes(), path.name)
+    model = onnx.load(path)
+    assert facts.metadata == {p.key: p.value for p in model.metadata_props}
+    assert facts.opset == next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    assert {n.op_type for n in model.graph.node} <= {o.split(":")[-1] for o in facts.operators}
+
+
+def test_a_large_model_is_inspected_without_reading_its_weights() -> None:
+    weights = onnx.numpy_helper.from_array(np.zeros((4096, 4096), np.float32), "w")
+    two = onnx.numpy_helper.from_array(np.full((2,), 2, np.float32), "two")
+    data = make_model(tensors=[two, weights]).SerializeToString()
+    started = time.perf_counter()
+    inspect_onnx(data, "large")
+    assert time.perf_counter() - started < 0.1
