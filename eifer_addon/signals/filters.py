@@ -213,12 +213,16 @@ def _refined(samples: np.ndarray, rate_hz: float, nominal_hz: float) -> float:
 
 
 def _line_ratios(frequencies: np.ndarray, power: np.ndarray, line_hz: float) -> np.ndarray:
-    """How far a line stands above its neighbourhood in each channel (n_channels,)."""
-    distance = np.abs(frequencies - line_hz)
-    near = distance <= _LINE_REACH_HZ
-    around = (distance > 2 * _LINE_REACH_HZ) & (distance <= _NEIGHBOURHOOD_HZ)
-    if not near.any() or not around.any():
+    """How far a line stands above its neighbourhood in each channel (n_channels,).
+
+    It has to stand above both sides: the edge of an amplifier's own filter is no line.
+    """
+    offset = frequencies - line_hz
+    near = np.abs(offset) <= _LINE_REACH_HZ
+    aside = (np.abs(offset) > 2 * _LINE_REACH_HZ) & (np.abs(offset) <= _NEIGHBOURHOOD_HZ)
+    sides = [aside & (offset < 0), aside & (offset > 0)]
+    if not near.any() or not all(side.any() for side in sides):
         return np.zeros(len(power))
-    floor = np.median(power[:, around], axis=1)
+    floor = np.max([np.median(power[:, side], axis=1) for side in sides], axis=0)
     ratios: np.ndarray = power[:, near].max(axis=1) / np.where(floor > 0, floor, np.inf)
     return ratios

@@ -202,6 +202,14 @@ def test_without_hum_nothing_is_notched() -> None:
     assert find_mains(clean, 2000.0) == ()
 
 
+def test_the_edge_of_an_amplifiers_filter_is_no_line() -> None:
+    steep = signal.butter(20, (20, 450), "bandpass", fs=2048, output="sos")
+    noise = np.random.default_rng(0).standard_normal((16, 40_960))
+    t = np.arange(40_960) / 2048
+    hum = 0.2 * np.sin(2 * np.pi * 50 * t)
+    assert find_mains(signal.sosfiltfilt(steep, noise) + hum, 2048.0) == (50.0,)
+
+
 def test_heavy_hum_and_drift_of_a_real_recording_are_found_and_removed(test_data) -> None:  # type: ignore[no-untyped-def]
     path = next((test_data / "emg" / "openbci_nepali_GPL3").glob("*.txt"))
     recording = read_recording(path)
