@@ -206,4 +206,3 @@ def apply_track(
     from .scene.keyframes import apply_track as write
 
     return write(context, obj, track, take=take, **options)
-

@@ -36,7 +36,9 @@ class ProgressBar:
         now, last = time.monotonic(), done >= total
         fraction = done / total if total else 1.0
         spent = now - self._started
-        left = f"{spent:.1f} s" if last else f"{spent / fraction - spent:.0f} s left" if done else ""
+        left = (
+            f"{spent:.1f} s" if last else f"{spent / fraction - spent:.0f} s left" if done else ""
+        )
         if self._stream.isatty():
             if last or now - self._shown_at >= _MIN_INTERVAL_S:
                 self._shown_at = now

