@@ -241,8 +241,8 @@ def _onnx_errors(where: str) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+        first = (str(error).strip() or "no reason given").splitlines()[0].split("Status Message")[0]
         raise EiferError(
-            f"{where} cannot be run by onnxruntime: {first[:200]}",
+            f"{where} cannot be run by onnxruntime: {first[:200].rstrip(' .')}.",
             "Export the model again with operator set 17 or older.",
         ) from error
