@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .canonical import N_FACE
-from .landmarks import find_landmarks
-from .model import HeadModel, SurfacePoints
+from .landmarks import find_bare_landmarks, find_landmarks
+from .model import HeadModel
 from .parts import Parts, head_parts
 from .raster import vertex_normals
 from .surface import closest_points
@@ -77,8 +77,8 @@ class _Side:
     parts: Parts
 
     @classmethod
-    def of(cls, head: HeadModel) -> _Side:
-        landmarks: SurfacePoints = head.landmarks or find_landmarks(head)
+    def of(cls, head: HeadModel, bare: bool) -> _Side:
+        landmarks = find_bare_landmarks(head) if bare else head.landmarks or find_landmarks(head)
         points = head.template.astype(np.float64)
         marks = landmarks.positions(points, head.triangles)[:N_FACE]
         return cls(head, points, marks, head_parts(head, landmarks))
@@ -94,7 +94,8 @@ def correspond(source: HeadModel, target: HeadModel) -> Correspondence:
     Parameters
     ----------
     source, target : HeadModel
-        Heads with a human face; their landmarks are found when they have none.
+        Heads with a human face; their landmarks are found when they have none, and anew on
+        both when one of them has no colours.
 
     Returns
     -------
@@ -102,7 +103,8 @@ def correspond(source: HeadModel, target: HeadModel) -> Correspondence:
         The skin answers to skin, an eyeball to the eyeball of its side, the rest to what is
         nearest after the warp.
     """
-    a, b = _Side.of(source), _Side.of(target)
+    bare = source.colours is None or target.colours is None
+    a, b = _Side.of(source, bare), _Side.of(target, bare)
     warp = _bend(a, b)
     warped = warp(a.points)
     triangle = np.zeros(len(b.points), np.int32)

@@ -45,7 +45,9 @@ def transfer_units(
     found = correspondence or correspond(reference, head)
     assert reference.units is not None
     units = reference.units.astype(np.float64)
-    fields = smooth_fields(found.carry(units, reference.triangles), found.confidence, head.triangles)
+    fields = smooth_fields(
+        found.carry(units, reference.triangles), found.confidence, head.triangles
+    )
     _turn_eyes(fields, eye_rotations(reference, found), head, found)
     _stiffen(fields, head, found)
     return fields
