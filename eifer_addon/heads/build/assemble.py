@@ -22,6 +22,8 @@ _ALIGN_ABOVE = 6.75
 #: Above the cut, identities bend back into the plane of the rim over this distance (dm).
 _IDENTITY_FADE = 0.9
 _NECK_FADE = 0.55
+#: Vertices of the rim are off its plane by rounding only (dm).
+_ON_RIM = 1e-9
 
 
 def make_parts(source: Source, neutral: np.ndarray) -> Part:
@@ -52,7 +54,8 @@ def build_head(source: Source) -> HeadModel:
     neutral = source.neutral()
     part = make_parts(source, neutral)
     points = part.place(neutral)
-    height = np.maximum(crop.height_above_cut(points), 0.0)
+    height = crop.height_above_cut(points)
+    height = np.where(height > _ON_RIM, height, 0.0)
     template = (points - ORIGIN_DM) * METRES_PER_DM
     units = expressions.make_units(source, part, neutral, height) * METRES_PER_DM
     identity_basis, joint_basis, explained = make_identities(source, part, height)
@@ -69,6 +72,7 @@ def build_head(source: Source) -> HeadModel:
         "licence": "CC0-1.0",
         "identity_explained_variance": [round(float(v), 5) for v in explained],
         "expression_explained_variance": [round(float(v), 5) for v in expression_explained],
+        "rim": [int(index) for index in crop.rim_of(part)],
         "jaw_open_rad": round(jaw.angle, 5),
         "jaw_residual_mm": round(jaw.residual * 1000, 3),
         "joint_residual_mm": [round(float(v), 4) for v in np.sqrt((moved**2).sum((1, 2))) * 1000],

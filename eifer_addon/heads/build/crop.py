@@ -91,7 +91,7 @@ def crop_skin(mesh: BaseMesh, neutral: np.ndarray) -> Part:
         rows, offset, np.array(polygons), np.asarray(texture.rows() @ mesh.uv),
         np.array(polygon_uv), np.full(len(polygons), "skin"), np.full(len(offset), "skin"),
     )  # fmt: skip
-    return _cap(part, neutral)
+    return _cap(part)
 
 
 def _clip_face(
@@ -121,16 +121,17 @@ def _as_quads(ring: list[int]) -> list[list[int]]:
     return [ring[:4], [ring[0], *ring[3:], -1]]
 
 
-def rim_of(part: Part, neutral: np.ndarray) -> np.ndarray:
-    """The ordered loop (n,) of open edges that lies in the cut plane."""
-    height = height_above_cut(part.place(neutral))
-    loops = [loop for loop in boundary_loops(part.polygons) if np.abs(height[loop]).max() < 1e-6]  # noqa: PLR2004
-    return loops[0]
+def rim_of(part: Part) -> np.ndarray:
+    """The ordered loop (n,) of vertices where the skin meets its cap."""
+    skin = part.tags == "skin"
+    corner = np.where(part.polygons < 0, part.polygons[:, :1], part.polygons)
+    whole = skin[corner].all(axis=1)
+    return boundary_loops(part.polygons[whole])[0]
 
 
-def _cap(part: Part, neutral: np.ndarray) -> Part:
+def _cap(part: Part) -> Part:
     """Close the rim by rings towards its centre."""
-    rim = rim_of(part, neutral)
+    rim = boundary_loops(part.polygons)[0]
     n, count = len(part.offset), len(rim)
     mean = sparse.csr_array(np.full((count, count), 1.0 / count))
     pick = sparse.csr_array((np.ones(count), (np.arange(count), rim)), shape=(count, n))
