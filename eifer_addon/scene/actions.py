@@ -61,19 +61,31 @@ class Take:
         return action.layers[0].strips[0].channelbag(slot, ensure=True)
 
 
-def write_curve(
-    bag: Any, path: str, index: int, group: str, frames: np.ndarray, values: np.ndarray
-) -> None:
-    """Add one linear curve with keys at `frames` (n,) of `values` (n,), in bulk."""
-    curve = bag.fcurves.new(path, index=index)
-    curve.group = bag.groups.get(group) or bag.groups.new(group)
-    points = curve.keyframe_points
-    points.add(len(frames))
-    coordinates = np.empty((len(frames), 2), np.float32)
-    coordinates[:, 0], coordinates[:, 1] = frames, values
-    points.foreach_set("co", coordinates.ravel())
-    points.foreach_set("interpolation", np.full(len(frames), _LINEAR, np.int32))
-    curve.update()
+class CurveWriter:
+    """Adds linear curves whose keys stand at the same frames, in bulk.
+
+    Parameters
+    ----------
+    frames : numpy.ndarray
+        (n,) scene frames.
+    """
+
+    def __init__(self, frames: np.ndarray) -> None:
+        self._coordinates = np.empty((len(frames), 2), np.float32)
+        self._coordinates[:, 0] = frames
+        self._interpolation = np.full(len(frames), _LINEAR, np.int32)
+
+    def write(self, bag: Any, path: str, index: int, group: str, values: np.ndarray) -> None:
+        """Add one curve of `values` (n,); one key is enough when they are all the same."""
+        n = 1 if np.all(values == values[0]) else len(values)
+        self._coordinates[:, 1] = values
+        curve = bag.fcurves.new(path, index=index)
+        curve.group = bag.groups.get(group) or bag.groups.new(group)
+        points = curve.keyframe_points
+        points.add(n)
+        points.foreach_set("co", self._coordinates[:n].ravel())
+        points.foreach_set("interpolation", self._interpolation[:n])
+        curve.update()
 
 
 def playing(block: bpy.types.ID) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import EiferError
 from ..track import ExpressionTrack
-from .actions import Take, curves, play, playing, write_curve
+from .actions import CurveWriter, Take, curves, play, playing
 from .channels import Channel, channels_of
 from .controls import armature_of, metadata
 from .transaction import all_or_nothing
@@ -128,6 +128,7 @@ def _write(
     usable: np.ndarray,
     frames: np.ndarray,
 ) -> list[Any]:
+    writer = CurveWriter(frames)
     for part, block in blocks.items():
         mine = [channel for channel in channels if channel.part == part]
         earlier, _ = playing(block)
@@ -140,11 +141,8 @@ def _write(
             continue
         bag = take.bag(block, _SUFFIXES[part])
         for channel in mine:
-            values = channel.values[usable]
-            keyed = 1 if np.ptp(values) == 0 else len(values)
-            write_curve(
-                bag, channel.path, channel.index, channel.group, frames[:keyed], values[:keyed]
-            )
+            values = channel.values if usable.all() else channel.values[usable]
+            writer.write(bag, channel.path, channel.index, channel.group, values)
     return take.actions
 
 

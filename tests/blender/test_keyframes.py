@@ -224,17 +224,17 @@ def test_a_failure_midway_leaves_nothing_behind(
     rigged: bpy.types.Object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = apply_track(bpy.context, rigged, arkit_track(), take="first")
-    from eifer.eifer_addon.scene import keyframes
-
     written: list[str] = []
+
+    write = actions.CurveWriter.write
 
     def fail_after_ten(*arguments: object) -> None:
         written.append("curve")
         if len(written) > 10:
             raise MemoryError("no memory for the keys")
-        actions.write_curve(*arguments)  # type: ignore[arg-type]
+        write(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(keyframes, "write_curve", fail_after_ten)
+    monkeypatch.setattr(actions.CurveWriter, "write", fail_after_ten)
     with pytest.raises(MemoryError):
         apply_track(bpy.context, rigged, replace(parametric_track()), take="second")
     assert list(bpy.data.actions) == [first]
