@@ -7,6 +7,7 @@ event that would be code running or a file being written, and one JSON line repo
 from __future__ import annotations
 
 import codecs
+import importlib
 import json
 import pickletools
 import resource
@@ -155,9 +156,11 @@ def main(task: str, folder: Path) -> None:
     watch = Watch()
     damaged, good, headroom_mb = files_of(task, folder)
     check_head(parse_flame(good, WHERE))
-    # Python imports the codecs of protocol 0's text and of zip names when they are first used.
+    # Python imports the codecs of protocol 0's text and of zip names, and the character table of
+    # its tokenizer, when they are first used.
     for codec in ("raw_unicode_escape", "cp437"):
         codecs.lookup(codec)
+    importlib.import_module("unicodedata")
     cap_memory(headroom_mb)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report = feed(damaged, watch)

@@ -7,6 +7,9 @@ expression from 4D scans", SIGGRAPH Asia 2017, and the code of its authors).
 
 from __future__ import annotations
 
+import struct
+import tokenize
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +25,8 @@ JOINT_NAMES = ("root", "neck", "jaw", "left_eye", "right_eye")
 PARENTS = (-1, 0, 1, 1, 1)
 #: Four posed joints with nine entries of R - I each.
 N_CORRECTIVES = 36
+#: What a zip archive raises, besides the errors of reading, when its bytes were changed.
+_DAMAGE = (zlib.error, struct.error, tokenize.TokenError, RuntimeError, AttributeError)
 #: Frames skinned in one go: 5,023 vertices then need 40 MB in float64 besides the result.
 _FRAMES_AT_ONCE = 32
 _KIND = "head_model"
@@ -249,7 +254,12 @@ class HeadModel:
     @classmethod
     def load(cls, path: str | Path) -> HeadModel:
         """Read a head that :meth:`save` wrote."""
-        arrays, meta, _ = load_npz(path, _KIND, _VERSION)
+        try:
+            arrays, meta, _ = load_npz(path, _KIND, _VERSION)
+        except _DAMAGE as error:
+            raise EiferError(
+                f"{path} is damaged: its parts cannot be unpacked.", "Make the file again."
+            ) from error
         try:
             points = {
                 key: SurfacePoints(

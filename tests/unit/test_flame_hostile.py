@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flame_fuzz import cuts, flips
 from flame_writer import flame_pickle, synthetic_arrays
 
 from eifer.eifer_addon.errors import EiferError
@@ -330,6 +331,37 @@ def test_truncation_of_a_full_size_file_is_refused(tmp_path: Path) -> None:
     report = watched("cuts:2020:997000:full", tmp_path)
     assert report["loaded"] == 0
     assert report["refused"] > 50
+
+
+def test_flipped_bytes_of_our_own_head_file_are_named(
+    arrays: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EIFER_CACHE", str(tmp_path / "cache"))
+    saved = parse_flame(flame_pickle(arrays), WHERE).save(tmp_path / "head.npz")
+    data, damaged = saved.read_bytes(), tmp_path / "damaged.npz"
+    outcomes = []
+    for changed in (*flips(data, 1000, seed=1), *cuts(data, 9973)):
+        damaged.write_bytes(changed)
+        try:
+            load_flame(damaged)
+            outcomes.append("loaded")
+        except EiferError as error:
+            outcomes.append("named" if str(damaged) in error.cause else error.cause)
+    assert set(outcomes) == {"loaded", "named"}
+
+
+def test_our_own_head_file_that_claims_10_gb_is_refused_unread(
+    arrays: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    saved = parse_flame(flame_pickle(arrays), WHERE).save(tmp_path / "head.npz")
+    with zipfile.ZipFile(saved) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    parts["template.npy"] = npy_header(f"({TEN_GB // 12}, 3)", "'<f4'") + bytes(240)
+    with zipfile.ZipFile(saved, "w") as packed:
+        for name, content in parts.items():
+            packed.writestr(name, content)
+    with pytest.raises(EiferError, match=r"not a readable \.npz"):
+        load_flame(saved)
 
 
 def test_a_refusal_names_what_was_asked_for(arrays: dict[str, np.ndarray]) -> None:
