@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, interpolate, signal
+from scipy import interpolate, signal
 
 from ..errors import EiferError
 from .filters import ZeroPhase
@@ -79,7 +79,7 @@ class Enveloper:
         self.preset, self.rate_hz, self.times_s = preset, rate_hz, times_s
         if preset.cutoff_hz:
             sos = signal.butter(preset.order, preset.cutoff_hz, fs=rate_hz, output="sos")
-            self.low_pass = ZeroPhase(n_samples, rate_hz, sos, dtype)
+            self.low_pass = ZeroPhase(n_samples, rate_hz, sos, dtype, keep_rate_hz=_DENSE_RATE_HZ)
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Envelope at the frame times, float64, never below 0."""
@@ -87,16 +87,9 @@ class Enveloper:
         return np.maximum(smooth(samples), 0.0)
 
     def _smoothed(self, samples: np.ndarray) -> np.ndarray:
-        low = self.low_pass
-        # Leaving out the empty high bins resamples without a further filter.
-        wanted = int(np.ceil(low.total * min(1.0, _DENSE_RATE_HZ / self.rate_hz)))
-        dense_total = int(fft.next_fast_len(wanted, real=True))
-        dense_total = min(low.total, dense_total)
-        spectrum = low.spectrum(np.abs(samples), dense_total // 2 + 1)
-        ratio = dense_total / low.total
-        dense = fft.irfft(spectrum, dense_total) * ratio
-        spline = interpolate.CubicSpline(np.arange(dense_total), dense)
-        positions = (low.left + self.times_s * self.rate_hz) * ratio
+        dense, ratio = self.low_pass.dense(np.abs(samples))
+        spline = interpolate.CubicSpline(np.arange(len(dense)), dense)
+        positions = (self.low_pass.left + self.times_s * self.rate_hz) * ratio
         return np.asarray(spline(positions), np.float64)
 
     def _root_mean_square(self, samples: np.ndarray) -> np.ndarray:

@@ -113,17 +113,21 @@ class ZeroPhase:
     lines_hz : tuple of float
         Mains hum in the signals. Beyond the ends it is continued in phase; a mere reflection
         would break its phase there, and each notch would ring into the signal for 0.3 s.
+    keep_rate_hz : float
+        For a low-pass: :meth:`dense` gives the signal at about this rate, because leaving out
+        the empty high part of the spectrum resamples without a further filter.
     """
 
     def __init__(
         self, n_samples: int, rate_hz: float, sos: np.ndarray, dtype: type = np.float32,
-        lines_hz: tuple[float, ...] = (),
+        lines_hz: tuple[float, ...] = (), keep_rate_hz: float = np.inf,
     ) -> None:  # fmt: skip
         self.n_samples, self.rate_hz, self.dtype = n_samples, rate_hz, dtype
         self.left = max(1, min(n_samples - 1, round(_PAD_S * rate_hz)))
         self.total = int(fft.next_fast_len(n_samples + 2 * self.left, real=True))
-        self.right = self.total - n_samples - self.left
-        frequencies = np.arange(self.total // 2 + 1) * (rate_hz / self.total)
+        wanted = int(np.ceil(self.total * min(1.0, keep_rate_hz / rate_hz)))
+        self.kept = min(self.total, int(fft.next_fast_len(wanted, real=True)))
+        frequencies = np.arange(self.kept // 2 + 1) * (rate_hz / self.total)
         self.gain: np.ndarray = squared_magnitude(sos, frequencies, rate_hz).astype(dtype)
         fade = np.minimum(2 * np.arange(self.left) / self.left, 1.0)
         ramp = 0.5 - 0.5 * np.cos(np.pi * fade)
@@ -134,16 +138,23 @@ class ZeroPhase:
         self.lines = np.hstack([np.sin(phase), np.cos(phase)])
         self.fit = np.linalg.pinv(self.lines[self.left :])
 
-    def spectrum(self, samples: np.ndarray, bins: int | None = None) -> np.ndarray:
-        """Spectrum of the extended signal after the filter, the first `bins` of it."""
-        values: np.ndarray = fft.rfft(self._extended(samples))[:bins]
-        values *= self.gain[:bins]
-        return values
-
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """The filtered signal, shape (n_samples,)."""
-        back: np.ndarray = fft.irfft(self.spectrum(samples), self.total)
+        """The filtered signal, shape (n_samples,), at its own rate."""
+        back: np.ndarray = fft.irfft(self._spectrum(samples), self.total)
         return back[self.left : self.left + self.n_samples]
+
+    def dense(self, samples: np.ndarray) -> tuple[np.ndarray, float]:
+        """The extended filtered signal at the kept rate, and kept samples per sample.
+
+        Sample k of the signal stands at ``(left + k) * ratio``.
+        """
+        ratio = self.kept / self.total
+        return fft.irfft(self._spectrum(samples), self.kept) * ratio, ratio
+
+    def _spectrum(self, samples: np.ndarray) -> np.ndarray:
+        values: np.ndarray = fft.rfft(self._extended(samples))[: len(self.gain)]
+        values *= self.gain
+        return values
 
     def _extended(self, samples: np.ndarray) -> np.ndarray:
         x: np.ndarray = np.zeros(self.total, self.dtype)
