@@ -196,7 +196,9 @@ def apply_track(
     track : ExpressionTrack
         In `arkit52` or in the head's own space.
     take : str
-        Name of the action slot.
+        Name of the action and its slot.
+    **options
+        ``frame_start``, ``frame_range`` ("extend", "fit" or "keep"), ``head_bone``, ``exists``.
 
     Returns
     -------

@@ -40,7 +40,7 @@ def main(recording_file: str, film_file: str) -> None:
 
     context = headless.empty_scene(fps=25)
     head = api.add_head(context, api.load_head())
-    api.apply_track(context, head, track, take=Path(recording_file).stem)
+    api.apply_track(context, head, track, take=Path(recording_file).stem, frame_range="fit")
     stage.prepare_stage(context, head, engine="workbench", size=(384, 384))
     context.scene.frame_end = min(context.scene.frame_end, context.scene.frame_start + 24)
     print("film:", headless.render_film(context, film_file))

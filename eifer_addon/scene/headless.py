@@ -37,6 +37,8 @@ def save_blend(path: str | Path, *, overwrite: bool = True) -> Path:
     """
     final = Path(path).absolute()
     with atomic_path(final, overwrite=overwrite) as temporary:
+        # Blender would keep the empty temporary file as a .blend1 backup.
+        temporary.unlink()
         try:
             bpy.ops.wm.save_as_mainfile(
                 filepath=str(temporary), copy=True, compress=True, check_existing=False

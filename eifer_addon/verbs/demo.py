@@ -75,7 +75,7 @@ def _film(
 
     context = headless.empty_scene(options.fps)
     obj = api.add_head(context, api.load_head())
-    api.apply_track(context, obj, track, take=_TAKE)
+    api.apply_track(context, obj, track, take=_TAKE, frame_range="fit")
     stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
     headless.save_blend(files["blend"])
     with_envelopes = beside(activity, options.size)

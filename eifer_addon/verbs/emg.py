@@ -79,7 +79,8 @@ def _to_scene(
     obj = api.add_head(context, head)
     if track.space.name != "arkit52":
         track = api.retarget(track, head)
-    api.apply_track(context, obj, track, take=options.take or options.recording.stem)
+    take = options.take or options.recording.stem
+    api.apply_track(context, obj, track, take=take, frame_range="fit")
     stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
     written: dict[str, str] = {}
     if options.out:
