@@ -11,8 +11,11 @@ import errno
 import hashlib
 import json
 import os
+import struct
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,11 @@ import numpy as np
 from .errors import EiferError
 
 _META_KEY = "meta"
+#: Everything that NumPy, zipfile and json raise for damaged bytes.
+_DAMAGE = (
+    OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, NotImplementedError,
+    SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error,
+)  # fmt: skip
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another folder."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space or choose another folder."),
@@ -143,15 +151,15 @@ def load_npz(
     try:
         with np.load(source, allow_pickle=False) as archive:
             header = json.loads(str(archive[_META_KEY]))
+            found, version, meta = header["kind"], int(header["format_version"]), header["meta"]
             arrays = {name: archive[name] for name in archive.files if name != _META_KEY}
     except FileNotFoundError as error:
         raise EiferError(f"{source} does not exist.", "Check the path.") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
+    except _DAMAGE as error:
         raise EiferError(
             f"{source} is not a readable EIFER file ({kind}): it is damaged or of another kind.",
             "Choose a file that EIFER saved, or make it again.",
         ) from error
-    found, version = header.get("kind"), int(header.get("format_version", 0))
     if found != kind:
         raise EiferError(f"{source} holds {found}, not {kind}.", "Choose the right file.")
     if version > newest_version:
@@ -159,7 +167,7 @@ def load_npz(
             f"{source} was written by a newer EIFER (format {version} of {kind}).",
             "Update the add-on.",
         )
-    return arrays, header["meta"], version
+    return arrays, meta, version
 
 
 def sha256_of(path: str | Path) -> str:

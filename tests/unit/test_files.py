@@ -49,7 +49,9 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_read_only_folder_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Root may write anywhere, so the system's refusal is raised at the call that would meet it.
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
@@ -89,3 +91,19 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.savez(path, meta=np.array([{"kind": "thing"}], dtype=object))
     with pytest.raises(EiferError, match="not a readable EIFER file"):
         load_npz(path, "thing", 1)
+
+
+def test_flipped_bytes_are_refused_or_harmless(tmp_path: Path) -> None:
+    path = save_npz(tmp_path / "a.npz", "thing", 1, {"x": np.arange(50.0)}, {"n": 1})
+    whole = bytearray(path.read_bytes())
+    generator = np.random.default_rng(5)
+    refused = 0
+    for _ in range(1500):
+        damaged = whole.copy()
+        damaged[generator.integers(len(whole))] ^= int(generator.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            load_npz(path, "thing", 1)
+        except EiferError:
+            refused += 1
+    assert refused > 1000
