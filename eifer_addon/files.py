@@ -87,8 +87,8 @@ def atomic_path(path: str | Path, *, overwrite: bool = True) -> Iterator[Path]:
         # mkstemp makes private files; a result should have the permissions of any other file.
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, final)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(final)
     except OSError as error:
         raise write_error(final, error) from error
     finally:
@@ -126,7 +126,7 @@ def save_npz(
     """
     header = json.dumps({"kind": kind, "format_version": format_version, "meta": dict(meta)})
     final = Path(path)
-    with atomic_path(final, overwrite=overwrite) as temporary, open(temporary, "wb") as stream:
+    with atomic_path(final, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **{_META_KEY: np.array(header)}, **arrays)  # type: ignore[arg-type]
     return final
 
@@ -173,7 +173,7 @@ def load_npz(
 def sha256_of(path: str | Path) -> str:
     """SHA-256 of a file's bytes as hexadecimal text."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with Path(path).open("rb") as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

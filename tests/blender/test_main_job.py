@@ -93,13 +93,14 @@ for action in bpy.data.actions:
 _PRINT_SMILE = """
 import json
 scene = bpy.context.scene
+fps = scene.render.fps / scene.render.fps_base
 head = next(o for o in scene.objects if o.type == 'MESH' and 'jawOpen' in o.keys())
 values = []
 for frame in range(scene.frame_start, scene.frame_end + 1):
     scene.frame_set(frame)
     shown = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
     block = shown.data.shape_keys.key_blocks['mouthSmileLeft']
-    values.append([(frame - scene.frame_start) / scene.render.fps * scene.render.fps_base, block.value])
+    values.append([(frame - scene.frame_start) / fps, block.value])
 print('VALUES', json.dumps(values))
 """
 

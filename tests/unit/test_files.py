@@ -16,9 +16,14 @@ from eifer.eifer_addon.files import atomic_path, load_npz, save_npz
 def test_a_failure_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fail_halfway() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -39,13 +44,14 @@ def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
-    with (
-        pytest.raises(EiferError, match="the disk is full"),
-        atomic_path(target),
-        open("/dev/full", "w") as full,
-    ):
-        full.write("x" * 10)
-        full.flush()
+
+    def fill_the_disk() -> None:
+        with atomic_path(target), Path("/dev/full").open("w") as full:
+            full.write("x" * 10)
+            full.flush()
+
+    with pytest.raises(EiferError, match="the disk is full"):
+        fill_the_disk()
     assert list(tmp_path.iterdir()) == []
 
 
