@@ -152,3 +152,10 @@ def test_the_table_of_muscles_says_who_made_it() -> None:
     assert len(table["sources"]) >= 2
     codes = [code for entry in table["muscles"].values() for code in entry["fridlund"]]
     assert codes == [f"F{k}" for k in range(1, 23)]
+
+
+def test_the_names_of_the_electromyogram_package_are_all_understood(test_data: Path) -> None:
+    header = (test_data / "maps/electromyogram_MIT/fridlund.csv").read_text().splitlines()[0]
+    montage = map_channels(tuple(header.split(",")[1:]))
+    assert len(montage.muscles) == 22
+    assert montage.unmapped == ()
