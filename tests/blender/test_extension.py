@@ -124,7 +124,8 @@ def test_ten_rounds_of_disabling_leave_nothing_behind(report: dict[str, Any], wh
 
 def test_enabling_adds_the_same_things_each_time(report: dict[str, Any]) -> None:
     first = report["while_enabled"][0]
-    assert set(first["classes"]) > set(report["before"]["classes"])
+    for what in ("classes", "properties", "menus"):
+        assert set(first[what]) > set(report["before"][what]), f"the probe sees no {what}"
     assert all(later == first for later in report["while_enabled"])
 
 
