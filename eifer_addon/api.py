@@ -113,7 +113,9 @@ def to_activity(
     return convert(recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage)
 
 
-def emg_to_expression(activity: Activity, model: str | Path | None = None) -> ExpressionTrack:
+def emg_to_expression(
+    activity: Activity, model: str | Path | None = None, **options: Any
+) -> ExpressionTrack:
     """Turn muscle activity into an expression track.
 
     Parameters
@@ -123,6 +125,8 @@ def emg_to_expression(activity: Activity, model: str | Path | None = None) -> Ex
     model : path-like, optional
         An ONNX file of kind ``emg2exp`` with its card; None uses the baseline that comes with
         the add-on.
+    **options
+        ``fill``: what stands for muscles that were not recorded, ``"rest"`` or ``"mirror"``.
 
     Returns
     -------
@@ -131,7 +135,7 @@ def emg_to_expression(activity: Activity, model: str | Path | None = None) -> Ex
     """
     from ..models.emg2exp import emg_to_expression as convert
 
-    return convert(activity, model=model)
+    return convert(activity, model=model, **options)
 
 
 def retarget(track: ExpressionTrack, space_or_head: str | HeadModel) -> ExpressionTrack:

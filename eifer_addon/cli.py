@@ -7,15 +7,19 @@ standard output, as text or with ``--json`` as JSON; progress goes to standard e
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from .errors import EiferError
 from .verbs import VERBS
 
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
+DONE, FAILED = 0, 1
+_STDOUT = 1
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +43,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def silent_stdout() -> Iterator[None]:
+    """Drop what Blender's C code prints per frame and per file, so that `--json` stays JSON."""
+    sys.stdout.flush()
+    kept = os.dup(_STDOUT)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), _STDOUT)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, _STDOUT)
+        os.close(kept)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb.
 
@@ -58,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has printed what is wrong
         return int(stop.code or 0)
     try:
-        result = VERBS[options.verb].run(options)
+        with silent_stdout():
+            result = VERBS[options.verb].run(options)
     except EiferError as error:
         print(f"eifer {options.verb}: {error}", file=sys.stderr)
         return FAILED

@@ -33,9 +33,9 @@ def run_eifer(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
-    """The JSON that ``--json`` printed; Blender prints lines of its own before it."""
+    """The JSON that ``--json`` printed, with nothing of Blender's own lines around it."""
     assert done.returncode == 0, done.stderr
-    result: dict[str, object] = json.loads(done.stdout[done.stdout.index("\n{\n") :])
+    result: dict[str, object] = json.loads(done.stdout)
     return result
 
 
