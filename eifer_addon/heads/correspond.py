@@ -14,7 +14,7 @@ import numpy as np
 
 from .canonical import N_FACE
 from .landmarks import find_bare_landmarks, find_landmarks
-from .model import HeadModel
+from .model import HeadModel, SurfacePoints
 from .parts import Parts, head_parts
 from .raster import vertex_normals
 from .surface import closest_points
@@ -22,8 +22,8 @@ from .warp import Warp
 
 #: Metres within which surfaces attract each other, round by round.
 _REACHES = (0.012, 0.008, 0.005)
-_N_CONTROLS = 1500
-_LANDMARK_SMOOTHING, _SURFACE_SMOOTHING = 3e-3, 3e-3
+_N_CONTROLS = 800
+_LANDMARK_SMOOTHING, _SURFACE_SMOOTHING = 0.03, 0.01
 _MIN_COSINE = 0.5
 #: Metres that surfaces which face opposite ways count as further apart.
 _NORMAL_PENALTY = 0.008
@@ -47,6 +47,8 @@ class Correspondence:
         float64 (V_source, 3, 3): how displacements turn and stretch on their way to the target.
     source_parts, target_parts : Parts
         Skin, eyes, mouth and hairs of both.
+    source_landmarks, target_landmarks : SurfacePoints
+        The landmarks that were used.
     """
 
     triangles: np.ndarray
@@ -55,6 +57,8 @@ class Correspondence:
     jacobian: np.ndarray
     source_parts: Parts
     target_parts: Parts
+    source_landmarks: SurfacePoints
+    target_landmarks: SurfacePoints
 
     def carry(self, displacements: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Displacements (..., V_source, 3) at the target's vertices, (..., V_target, 3).
@@ -72,6 +76,7 @@ class _Side:
     """One of the two heads while they are brought together."""
 
     head: HeadModel
+    landmarks: SurfacePoints
     points: np.ndarray
     marks: np.ndarray
     parts: Parts
@@ -81,7 +86,7 @@ class _Side:
         landmarks = find_bare_landmarks(head) if bare else head.landmarks or find_landmarks(head)
         points = head.template.astype(np.float64)
         marks = landmarks.positions(points, head.triangles)[:N_FACE]
-        return cls(head, points, marks, head_parts(head, landmarks))
+        return cls(head, landmarks, points, marks, head_parts(head, landmarks))
 
     def of_part(self, inside: np.ndarray) -> np.ndarray:
         """Triangles whose corners are all among the chosen vertices."""
@@ -123,7 +128,10 @@ def correspond(source: HeadModel, target: HeadModel) -> Correspondence:
             triangle[rows], weights[rows], confidence[rows] = _answers(
                 warped, a.head.triangles, allowed, b, rows, normals
             )
-    return Correspondence(triangle, weights, confidence, warp.jacobian(a.points), a.parts, b.parts)
+    return Correspondence(
+        triangle, weights, confidence, warp.jacobian(a.points), a.parts, b.parts,
+        a.landmarks, b.landmarks,
+    )  # fmt: skip
 
 
 def _bend(a: _Side, b: _Side) -> Warp:

@@ -10,9 +10,11 @@ import numpy as np
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import splu
 
+from ..errors import EiferError
+from ..spaces import ARKIT_NAMES
 from .correspond import Correspondence, correspond
 from .landmarks import find_landmarks
-from .model import HeadModel
+from .model import HeadModel, SurfacePoints
 from .warp import fit_similarity
 
 #: Weight of smoothness against the carried displacement; trusted places keep their own.
@@ -21,6 +23,16 @@ _MIN_TRUST = 0.02
 #: Parts shorter than this many metres move as one piece.
 _RIGID_EXTENT = 0.025
 _MIN_ROTATION = 1e-3
+#: Landmarks of the upper and the lower lid that meet in a blink.
+_LIDS = {
+    "eyeBlinkRight": ((160, 144), (159, 145), (158, 153)),
+    "eyeBlinkLeft": ((387, 373), (386, 374), (385, 380)),
+}
+#: Metres that a carried blink must close at least to be scaled, and limits of the scale.
+_MIN_BLINK = 0.001
+_BLINK_SCALES = (0.4, 2.0)
+#: The landmarks lie a little off the edges of the lids: these meet before the landmarks do.
+_FULL_BLINK = 0.95
 
 
 def transfer_units(
@@ -43,11 +55,10 @@ def transfer_units(
         float64 (52, V, 3) in m, at coefficient 1.
     """
     found = correspondence or correspond(reference, head)
-    assert reference.units is not None
-    units = reference.units.astype(np.float64)
-    fields = smooth_fields(
-        found.carry(units, reference.triangles), found.confidence, head.triangles
-    )
+    units = reference_units(reference)
+    carried = found.carry(units, reference.triangles)
+    fields = smooth_fields(carried, found.confidence, head.triangles)
+    _fit_blinks(fields, units, head, reference, found)
     _turn_eyes(fields, eye_rotations(reference, found), head, found)
     _stiffen(fields, head, found)
     return fields
@@ -76,16 +87,61 @@ def smooth_fields(fields: np.ndarray, confidence: np.ndarray, triangles: np.ndar
     return np.asarray(np.moveaxis(solved.reshape(shape), 0, -2))
 
 
+def reference_units(reference: HeadModel) -> np.ndarray:
+    """The units of a head that is to be followed, float64 (52, V, 3)."""
+    if reference.units is None:
+        raise EiferError(
+            f"The head '{reference.name}' has no ARKit units to follow.", "Use the open head."
+        )
+    return reference.units.astype(np.float64)
+
+
+def _fit_blinks(
+    fields: np.ndarray,
+    units: np.ndarray,
+    head: HeadModel,
+    reference: HeadModel,
+    found: Correspondence,
+) -> None:
+    """Scale each blink so that the lids close as far as they do on the reference.
+
+    A wider or narrower eye has a longer or shorter way to go than the carried one, and a lid that
+    stops short or overshoots is what one sees first.
+    """
+    for name, pairs in _LIDS.items():
+        number = ARKIT_NAMES.index(name)
+        open_there, closed_there = _lid_gaps(
+            reference, found.source_landmarks, units[number], pairs
+        )
+        open_here, closed_here = _lid_gaps(head, found.target_landmarks, fields[number], pairs)
+        way = open_here - closed_here
+        if way > _MIN_BLINK:
+            share = min((open_there - closed_there) / open_there, _FULL_BLINK)
+            fields[number] *= np.clip(share * open_here / way, *_BLINK_SCALES)
+
+
+def _lid_gaps(
+    head: HeadModel, landmarks: SurfacePoints, field: np.ndarray, pairs: tuple[tuple[int, int], ...]
+) -> tuple[float, float]:
+    """Mean distance in m of the lids at rest and with a field added."""
+    template = head.template.astype(np.float64)
+    upper, lower = (list(side) for side in zip(*pairs, strict=True))
+    gaps = []
+    for vertices in (template, template + field):
+        marks = landmarks.positions(vertices, head.triangles)
+        gaps.append(float(np.mean(marks[upper, 1] - marks[lower, 1])))
+    return gaps[0], gaps[1]
+
+
 def eye_rotations(reference: HeadModel, found: Correspondence) -> np.ndarray:
     """How each unit turns the eyeballs, (52, 2, 3, 3): left, then right, about their centres."""
-    assert reference.units is not None
-    template = reference.template.astype(np.float64)
-    turns = np.tile(np.eye(3), (len(reference.units), 2, 1, 1))
+    units, template = reference_units(reference), reference.template.astype(np.float64)
+    turns = np.tile(np.eye(3), (len(units), 2, 1, 1))
     for index, side in enumerate(("left", "right")):
         rows = found.source_parts.eyes[side]
         if not rows.any():
             continue
-        for number, unit in enumerate(reference.units):
+        for number, unit in enumerate(units):
             if np.abs(unit[rows]).max() > _MIN_ROTATION / 10:
                 moved = template[rows] + unit[rows]
                 turn = fit_similarity(template[rows], moved, scaled=False)
