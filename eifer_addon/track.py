@@ -32,11 +32,13 @@ class ExpressionTrack:
     confidence : numpy.ndarray
         float32, shape (n_frames,), in [0, 1]; 0 marks a gap that is not to be keyed.
     head_pose : numpy.ndarray or None
-        float32, shape (n_frames, 6): axis-angle rotation in radians (model axes), translation in m.
+        float32, shape (n_frames, 6): axis-angle rotation in radians (model axes), translation
+        in m.
     identity : numpy.ndarray or None
         float32, shape (n_identity,), identity coefficients of the basis.
     provenance : mapping
-        Model card hash, software version, calibration, source file and its sha256, simulated or not.
+        Model card hash, software version, calibration, source file and its sha256, and whether
+        it is simulated.
     """
 
     space: ExpressionSpace
@@ -88,14 +90,15 @@ class ExpressionTrack:
         gaps = int(np.sum(self.confidence <= 0))
         lines = [
             f"Expression track: {len(self)} frames, {self.duration_s:.2f} s, {rate:.1f} frames/s",
-            f"  space: {self.space.name} ({len(self.space)} coefficients); most moving: {strongest}",
+            f"  space: {self.space.name} ({len(self.space)} coefficients)",
+            f"  most moving: {strongest}",
             f"  gaps: {gaps} frames; head pose: {'yes' if self.head_pose is not None else 'no'}",
         ]
         return "\n".join(lines + [f"  {key}: {value}" for key, value in self.provenance.items()])
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the track as a versioned ``.npz``."""
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "coefficients": self.coefficients.astype(np.float32),
             "timestamps": self.timestamps.astype(np.float64),
             "confidence": self.confidence.astype(np.float32),

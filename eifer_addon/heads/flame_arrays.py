@@ -119,7 +119,9 @@ def to_dense(value: Any, shape: tuple[int, int]) -> np.ndarray:
     if used and (columns.min() < 0 or columns.max() >= width):
         raise BadArrayError("is a sparse matrix with entries outside its shape")
     dense = np.zeros((lines, width), np.float64)
-    np.add.at(dense, (np.repeat(np.arange(lines), counts), columns), numbers[:used])
+    np.add.at(
+        dense, (np.repeat(np.arange(lines), counts.astype(np.int64)), columns), numbers[:used]
+    )
     return dense if value.kind == "csr" else dense.T
 
 

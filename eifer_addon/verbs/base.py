@@ -36,8 +36,12 @@ class Verb(Protocol):
 
     HELP: str
     EXAMPLE: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], Result]
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Declare the verb's options."""
+
+    def run(self, options: argparse.Namespace, /) -> Result:
+        """Do the work."""
 
 
 def require_blender() -> None:

@@ -114,9 +114,9 @@ def _clip_face(
 
 
 def _as_quads(ring: list[int]) -> list[list[int]]:
-    if len(ring) == 3:  # noqa: PLR2004 -- a triangle
+    if len(ring) == 3:
         return [[*ring, -1]]
-    if len(ring) == 4:  # noqa: PLR2004 -- a quad
+    if len(ring) == 4:
         return [ring]
     return [ring[:4], [ring[0], *ring[3:], -1]]
 

