@@ -21,7 +21,12 @@ _TICK_S = 0.05
 class _Options:
     """Properties that both operators below have."""
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: bpy.props.StringProperty(
+        name="File",
+        description="A recording of facial EMG",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
     take: bpy.props.StringProperty(
         name="Take",
         description="Name of the take; the file's name when empty",
@@ -97,6 +102,10 @@ class EIFER_OT_run_import(_Options, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Import at once, without ticks."""
         return guarded(self, lambda: run_through(self, context, self._choices()))
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Clean up when Blender itself ends the operator, for example to open another file."""
+        self._end(context, CANCELLED)
 
     def _stop(self) -> None:
         raise self.job.cancel()

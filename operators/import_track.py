@@ -20,7 +20,12 @@ class EIFER_OT_import_track(bpy.types.Operator):
     bl_description = "Write an expression track (.npz) as keys on the chosen head"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: bpy.props.StringProperty(
+        name="File",
+        description="An expression track that EIFER saved",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
     filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
     take: bpy.props.StringProperty(
         name="Take", description="Name of the take; the file's name when empty"

@@ -62,17 +62,19 @@ def metadata(obj: bpy.types.Object) -> dict[str, str]:
     EiferError
         When the object is no head of ours.
     """
-    group = obj.get(METADATA_KEY)
-    if group is None or obj.type != "MESH" or obj.data.shape_keys is None:
+    if not is_head(obj):
         raise EiferError(
             f"'{obj.name}' is not an EIFER head.", "Choose a head that was added with EIFER."
         )
-    return {str(key): str(value) for key, value in group.items()}
+    return {str(key): str(value) for key, value in obj[METADATA_KEY].items()}
 
 
 def is_head(obj: bpy.types.Object | None) -> bool:
     """Whether `obj` is the mesh of one of our heads."""
-    return obj is not None and obj.type == "MESH" and METADATA_KEY in obj
+    if obj is None or obj.type != "MESH" or METADATA_KEY not in obj:
+        return False
+    # A person may have removed the shape keys; then it is a mesh like any other.
+    return obj.data.shape_keys is not None
 
 
 def head_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:

@@ -150,7 +150,7 @@ class RecordingImport:
         if self._started is None or self._done == 0:
             return text
         left = (now - self._started) * (1 / self.progress - 1)
-        return f"{text}, about {left:.0f} s left"
+        return f"{text}, about {max(1, round(left))} s left"
 
     def step(self, now: float) -> bool:
         """Do the next step; gives True when that was the last.

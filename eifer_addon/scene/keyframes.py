@@ -174,6 +174,7 @@ def _note(
         "space": track.space.name, "head": obj.name, "frame_start": start,
         "version": software_version(), "not_keyed": ", ".join(left_over),
         "frames": len(track), "gaps": int(np.sum(track.confidence <= 0)),
+        "duration_s": track.duration_s,
     }  # fmt: skip
     for key, value in notes.items():
         action[f"{PREFIX}{key}"] = storable(value)

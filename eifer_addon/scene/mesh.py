@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ..errors import EiferError
 from ..heads.model import JOINT_NAMES, HeadModel
 from .axes import to_blender
 
@@ -26,7 +27,10 @@ def build_mesh(head: HeadModel, name: str, vertices: np.ndarray) -> bpy.types.Me
         _set_colours(mesh, head.colours)
     mesh.shade_smooth()
     if mesh.validate():
-        raise RuntimeError(f"the polygons of head '{head.name}' are not a valid mesh")
+        raise EiferError(
+            f"The polygons of the head '{head.name}' are damaged: some repeat or have no area.",
+            "Choose another copy of the file.",
+        )
     return mesh
 
 

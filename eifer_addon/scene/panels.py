@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 
 from .channels import region
-from .controls import armature_of, controls_of, head_of, is_head, metadata, presets
+from .controls import controls_of, head_of, is_head, metadata, presets
 from .properties import STATE
 from .takes import current_take, notes_of
 
@@ -78,8 +78,9 @@ def _draw_controls(layout: Any, obj: bpy.types.Object) -> None:
         column = body.column(align=True)
         for name in names:
             column.prop(obj, f'["{name}"]', text=words(name), slider=True)
-    row = layout.row()
-    row.prop(armature_of(obj), "show_in_front", text="Bones in front")
+    rig = obj.find_armature()
+    if rig is not None:
+        layout.prop(rig, "show_in_front", text="Bones in front")
 
 
 def words(name: str) -> str:
@@ -137,7 +138,7 @@ def _draw_take(layout: Any, notes: dict[str, Any]) -> None:
 
 def _draw_rows(column: Any, rows: list[tuple[str, ...]]) -> None:
     for row in rows:
-        line = column.split(factor=0.4) if len(row) > 1 else column
+        line = column.split(factor=0.5) if len(row) > 1 else column
         for text in row:
             line.label(text=text)
 
@@ -145,7 +146,9 @@ def _draw_rows(column: Any, rows: list[tuple[str, ...]]) -> None:
 def take_lines(notes: dict[str, Any]) -> list[str]:
     """What was imported, a few lines."""
     lines = [f"File: {Path(str(notes['file'])).name}"] if notes.get("file") else []
-    lines.append(f"{notes['frames']} frames, {notes['gaps']} of them gaps")
+    lines.append(f"{notes['frames']} frames over {notes['duration_s']:.1f} s")
+    if notes["gaps"]:
+        lines.append(f"{notes['gaps']} frames are gaps and were not keyed")
     if notes.get("simulated"):
         lines.append("Simulated, not measured")
     if notes.get("not_keyed"):

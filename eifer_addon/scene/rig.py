@@ -104,6 +104,13 @@ def _checked_identity(head: HeadModel, identity: np.ndarray | None) -> np.ndarra
         )
     if not np.isfinite(given).all():
         raise EiferError("An identity coefficient is not a number.", "Give finite values.")
+    if np.abs(given).max(initial=0.0) > _SLIDER_LIMIT:
+        worst = int(np.argmax(np.abs(given)))
+        raise EiferError(
+            f"Identity coefficient {worst} is {given[worst]:.3g}, and Blender's shape keys end at "
+            f"{_SLIDER_LIMIT:g}.",
+            "Limit the coefficients.",
+        )
     coefficients = np.zeros(head.n_identity)
     coefficients[: len(given)] = given
     return coefficients
@@ -190,9 +197,8 @@ def _add_shape_keys(obj: bpy.types.Object, vertices: np.ndarray, groups: list[_K
             block = obj.shape_key_add(name=name, from_mix=False)
             block.points.foreach_set("co", points.ravel())
             # From 5.0 a new key starts at 1, and the slider clamps the value: range first.
-            reach = min(max(abs(float(value)), 0.0), _SLIDER_LIMIT)
-            block.slider_min = min(group.low, -reach) if group.low < 0 else group.low
-            block.slider_max = max(group.high, reach)
+            block.slider_min = min(group.low, float(value))
+            block.slider_max = max(group.high, float(value))
             block.value = float(value)
 
 

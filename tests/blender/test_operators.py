@@ -277,6 +277,7 @@ class Operator:
     modal = import_recording.EIFER_OT_run_import.modal
     _stop = import_recording.EIFER_OT_run_import._stop
     _end = import_recording.EIFER_OT_run_import._end
+    cancel = import_recording.EIFER_OT_run_import.cancel
 
     def __init__(self, path: Path) -> None:
         self.reports: list[tuple[set[str], str]] = []
@@ -330,6 +331,15 @@ def test_escape_stops_the_import_and_changes_nothing(ticks: int, recording: Path
     assert text == "The import of smile.csv was cancelled; nothing was changed."
     assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
     assert state() == before
+
+
+def test_opening_another_file_ends_the_import_cleanly(recording: Path) -> None:
+    window = Window()
+    operator, context = Operator(recording), modal_context(window)
+    operator.invoke(context, event("LEFTMOUSE"))
+    operator.modal(context, event("TIMER"))
+    operator.cancel(context)
+    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
 
 
 def test_a_failing_step_ends_the_modal_import(tmp_path: Path) -> None:

@@ -129,6 +129,77 @@ def test_head_stands_upright_and_looks_to_minus_y(rigged: bpy.types.Object) -> N
     assert points[nose, 1] == points[:, 1].min()
 
 
+def rendered(path: Path) -> np.ndarray:
+    scene = bpy.context.scene
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(path))
+    pixels = np.array(image.pixels[:])
+    bpy.data.images.remove(image)
+    return pixels
+
+
+def test_joints_follow_the_shape_in_renders_too(rigged: bpy.types.Object, tmp_path: Path) -> None:
+    """The helper is hidden from renders, and still has to be evaluated for them."""
+    scene = bpy.context.scene
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    camera.location, camera.rotation_euler = (0, -0.6, 0), (np.pi / 2, 0, 0)
+    scene.camera, scene.render.engine = camera, "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising = 1, False
+    scene.render.resolution_x = scene.render.resolution_y = 48
+    scene.render.film_transparent = True
+    controls.set_identity(rigged, np.linspace(-5, 5, 10))
+    controls.set_pose(
+        rigged, np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0], [0, 0, 0], [0, 0, 0]])
+    )
+    helper = bpy.data.objects[f"{rigged.name} joints"]
+    assert helper.hide_render
+    hidden = rendered(tmp_path / "hidden.png")
+    helper.hide_render = False
+    assert np.array_equal(rendered(tmp_path / "shown.png"), hidden)
+    for bone in controls.armature_of(rigged).pose.bones:
+        bone.constraints[0].mute = True
+    assert np.abs(rendered(tmp_path / "fixed.png") - hidden).max() > 0.1
+
+
+def test_a_bare_head_of_triangles_is_rigged_too(synthetic_head: HeadModel) -> None:
+    head = synthetic_head.replace(polygons=None, colours=None, units=None)
+    obj = add_head(bpy.context, head, n_identity=0, n_expression=0)
+    assert len(obj.data.polygons) == len(head.triangles)
+    assert controls.controls_of(obj) == ()
+    pose = random_pose(np.random.default_rng(8))
+    controls.set_pose(obj, pose)
+    assert np.abs(evaluated(obj) - head.forward(pose=pose)[0]).max() <= TOLERANCE_M
+
+
+def test_a_head_whose_keys_were_removed_is_a_mesh_like_any_other(
+    rigged: bpy.types.Object,
+) -> None:
+    rigged.shape_key_clear()
+    assert not controls.is_head(rigged)
+    with pytest.raises(EiferError, match="is not an EIFER head"):
+        controls.set_controls(rigged, {"jawOpen": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"identity": np.zeros(21)}, "has 20 identity coefficients, but 21"),
+        ({"identity": np.array([np.nan])}, "is not a number"),
+        ({"identity": np.array([0, 11.0])}, "coefficient 1 is 11"),
+        ({"n_identity": -1}, "cannot be negative"),
+    ],
+)
+def test_a_wrong_request_for_a_head_is_refused(
+    options: dict[str, object], words: str, synthetic_head: HeadModel
+) -> None:
+    before = datablocks()
+    with pytest.raises(EiferError, match=words):
+        add_head(bpy.context, synthetic_head, **options)  # type: ignore[arg-type]
+    assert datablocks() == before
+
+
 def test_controls_have_ranges_words_and_can_be_overridden(rigged: bpy.types.Object) -> None:
     assert controls.controls_of(rigged) == ARKIT_NAMES
     for name in ARKIT_NAMES:
