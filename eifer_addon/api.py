@@ -15,9 +15,12 @@ Only :func:`add_head` and :func:`apply_track` need bpy; they import it when call
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .errors import EiferError
 
 if TYPE_CHECKING:
     import bpy
@@ -165,7 +168,8 @@ def add_head(context: bpy.types.Context, head: HeadModel, **options: Any) -> bpy
     ----------
     context : bpy.types.Context
     head : HeadModel
-        The open head or a FLAME head; a FLAME head without ARKit units gets them here once.
+        The open head or a FLAME head; a FLAME head without ARKit units gets them here once. A
+        head on which no face is recognised gets its rig without them, with a warning.
     **options
         ``identity``, ``n_identity``, ``n_expression``, ``name``.
 
@@ -179,7 +183,10 @@ def add_head(context: bpy.types.Context, head: HeadModel, **options: Any) -> bpy
     if head.units is None:
         from .heads.retarget import with_arkit_units
 
-        head = with_arkit_units(head)
+        try:
+            head = with_arkit_units(head)
+        except EiferError as error:
+            warnings.warn(f"The rig has no ARKit controls. {error}", stacklevel=2)
     return build(context, head, **options)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +29,9 @@ def guarded(operator: bpy.types.Operator, job: Callable[[], object]) -> Operator
     exception goes on, so that tests and developers see it whole.
     """
     try:
-        job()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            job()
     except Cancelled as stop:
         operator.report({"INFO"}, str(stop))
         return CANCELLED
@@ -41,6 +44,9 @@ def guarded(operator: bpy.types.Operator, job: Callable[[], object]) -> Operator
         operator.report({"ERROR"}, _unexpected(operator, error))
         _raise_when_wanted()
         return CANCELLED
+    for warning in caught:
+        if warning.category is UserWarning:
+            operator.report({"WARNING"}, str(warning.message))
     return FINISHED
 
 
