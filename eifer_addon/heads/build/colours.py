@@ -10,14 +10,15 @@ from .eyes import ring_angle_deg
 from .hairs import brow_density
 from .part import Part
 from .source import Source
+from .teeth import ARCHES, crown_shade
 
 #: Linear RGB.
 SKIN = np.array([0.50, 0.285, 0.195])
-LIPS = np.array([0.43, 0.175, 0.145])
+LIPS = np.array([0.42, 0.19, 0.155])
 FLUSH = np.array([0.52, 0.215, 0.150])
 SHADE = np.array([0.33, 0.165, 0.115])
 MOUTH = np.array([0.16, 0.035, 0.03])
-BROWS = np.array([0.050, 0.028, 0.017])
+BROWS = np.array([0.056, 0.033, 0.021])
 LASHES = np.array([0.012, 0.008, 0.006])
 TEETH = np.array([0.72, 0.66, 0.54])
 GUMS = np.array([0.38, 0.12, 0.11])
@@ -38,7 +39,7 @@ _SCALP_AXIS_Z = 0.35
 _NOSTRIL = np.array([0.091, 6.957, 1.483])
 _NOSTRIL_RADII = np.array([0.034, 0.020, 0.034])
 NOSTRIL = np.array([0.055, 0.018, 0.014])
-HAIR = np.array([0.075, 0.052, 0.042])
+HAIR = np.array([0.062, 0.043, 0.035])
 
 
 def blend(base: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -78,10 +79,12 @@ def paint(part: Part, source: Source, neutral: np.ndarray) -> np.ndarray:
     # The throat is dark: no light reaches the back of the tongue.
     depth = np.interp(points[tongue][:, 2], [0.7, 1.28], [0.12, 1.0])
     colours[tongue] = TONGUE * depth[:, None]
-    for tag in ("upper-teeth", "lower-teeth"):
-        teeth = part.tags == tag
-        depth = np.interp(points[teeth][:, 2], [0.95, 1.32], [0.25, 1.0])
-        colours[teeth] = TEETH * depth[:, None]
+    for arch in ARCHES:
+        for tag, colour in ((f"{arch}-teeth", TEETH), (f"{arch}-gums", GUMS)):
+            piece = part.tags == tag
+            depth = np.interp(points[piece][:, 2], [0.95, 1.3], [0.3, 1.0])
+            shade = crown_shade() if colour is TEETH else 1.0
+            colours[piece] = colour * (depth * shade)[:, None]
     return colours
 
 
@@ -92,13 +95,13 @@ def _paint_skin(points: np.ndarray, uv: np.ndarray, source: Source) -> np.ndarra
         gap = np.linalg.norm(mirrored - np.array(centre), axis=1)
         colours = blend(colours, FLUSH, strength * np.exp(-0.5 * (2.0 * gap / radius) ** 2 * 0.5))
     ears = sample_mask(source.mask("ears"), uv)
-    colours = blend(colours, HAIR, 0.8 * scalp_share(points) * (1.0 - ears))
+    colours = blend(colours, HAIR, 0.86 * scalp_share(points) * (1.0 - ears))
     colours = blend(colours, SHADE, 0.5 * sample_mask(source.mask("eyelids"), uv))
     hollow = np.linalg.norm((mirrored - _NOSTRIL) / _NOSTRIL_RADII, axis=1)
     colours = blend(colours, NOSTRIL, 0.92 * smooth_step(1.35 - hollow))
     colours = blend(colours, MOUTH, sample_mask(source.mask("inside-mouth"), uv))
-    colours = blend(colours, LIPS, sample_mask(source.mask("lips"), uv))
-    return blend(colours, BROWS, 0.45 * brow_density(points))
+    colours = blend(colours, LIPS, 1.25 * sample_mask(source.mask("lips"), uv))
+    return blend(colours, BROWS, 0.6 * brow_density(points))
 
 
 def _paint_eye() -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .part import Part, Rows
+from .part import Part, affine_rows
 from .source import BaseMesh
 
 SEGMENTS = 32
@@ -51,12 +51,7 @@ def make_eye(mesh: BaseMesh, neutral: np.ndarray, name: str) -> Part:
     # A round number for both sides keeps left and right each other's mirror image.
     directions, polygons = _sphere(mirrored=name == "right_eye")
     new = ball.centre + ball.radius * directions
-    frame = np.c_[np.ones(len(old)), old - ball.centre]
-    weights = np.c_[np.ones(len(new)), new - ball.centre] @ np.linalg.pinv(frame)
-    at = np.repeat(np.arange(len(new)), len(members))
-    rows = Rows(
-        (weights.ravel(), (at, np.tile(members, len(new)))), shape=(len(new), len(neutral))
-    )
+    rows = affine_rows(new, members, neutral)
     uv = 0.5 + 0.5 * directions[:, :2] * (ring_angle_deg() / 180.0)[:, None]
     return Part(
         rows, new - rows @ neutral, polygons, uv, polygons.copy(), _materials(polygons),

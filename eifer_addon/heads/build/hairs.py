@@ -22,7 +22,7 @@ BROW_LINE = np.array(
         [0.520, 7.492, 0.005],
     ]
 )
-BROW_HAIRS = 480
+BROW_HAIRS = 520
 BROW_SEED = 20250611
 #: Strip of the base mesh, number of lashes, and their length as a multiple of the strip's width
 #: (its inner half is hidden in the lid).
@@ -82,7 +82,7 @@ class Surface:
             u = ((b[:, 0] - x) * (c[:, 1] - y) - (b[:, 1] - y) * (c[:, 0] - x)) / area
             v = ((c[:, 0] - x) * (a[:, 1] - y) - (c[:, 1] - y) * (a[:, 0] - x)) / area
             corner = np.stack([u, v, 1.0 - u - v], axis=1)
-            inside = np.nonzero(corner.min(axis=1) >= -1e-9)[0]  # noqa: PLR2004 -- rounding
+            inside = np.nonzero(corner.min(axis=1) >= -1e-9)[0]
             depth = (corner[inside] * np.stack([a, b, c], 1)[inside, :, 2]).sum(axis=1)
             hit = inside[np.argmax(depth)]
             weights[k, self.triangles[hit]] += corner[hit]
@@ -145,14 +145,12 @@ def make_brow(surface: Surface, name: str) -> Part:
     return _grow(surface, root, heading * length[:, None], side, name)
 
 
-def _grow(
-    surface: Surface, root: np.ndarray, reach: np.ndarray, side: float, name: str
-) -> Part:
+def _grow(surface: Surface, root: np.ndarray, reach: np.ndarray, side: float, name: str) -> Part:
     """Blades from roots (n, 2) along reaches (n, 2), lifted off the skin towards the tip."""
     flip = np.array([side, 1.0])
-    width = 0.0018 * np.stack([-reach[:, 1], reach[:, 0]], 1)
+    width = 0.0017 * np.stack([-reach[:, 1], reach[:, 0]], 1)
     width /= np.linalg.norm(reach, axis=1, keepdims=True)
-    stations = [(0.0, 1.0, 0.001), (0.0, -1.0, 0.001), (0.55, 0.8, 0.008), (0.55, -0.8, 0.008),
+    stations = [(0.0, 0.45, 0.001), (0.0, -0.45, 0.001), (0.45, 0.9, 0.007), (0.45, -0.9, 0.007),
                 (1.0, 0.0, 0.011)]  # fmt: skip
     points = [root + s * reach + side * w * width for s, w, _ in stations]
     plan = np.stack(points, axis=1).reshape(-1, 2) * flip
@@ -185,7 +183,9 @@ def make_lashes(mesh: BaseMesh, neutral: np.ndarray, side: str, row: str) -> Par
     return _blades(Rows(weights), curl, f"{side}-lashes-{row}", "lashes")
 
 
-def _edges(faces: np.ndarray, neutral: np.ndarray, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _edges(
+    faces: np.ndarray, neutral: np.ndarray, eye: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Root and tip edge of a strip of lashes, vertices from the nose outwards."""
     loop = boundary_loops(faces)[0]
     side = np.abs(neutral[loop, 0])

@@ -75,6 +75,17 @@ def pick(
     )
 
 
+def affine_rows(points: np.ndarray, members: np.ndarray, neutral: np.ndarray) -> Rows:
+    """Rows (n, n_source) by which points follow the best affine map of some source vertices."""
+    old = neutral[members]
+    middle = old.mean(axis=0)
+    frame = np.c_[np.ones(len(old)), old - middle]
+    weights = np.c_[np.ones(len(points)), points - middle] @ np.linalg.pinv(frame)
+    at = np.repeat(np.arange(len(points)), len(members))
+    where = (at, np.tile(members, len(points)))
+    return Rows((weights.ravel(), where), shape=(len(points), len(neutral)))
+
+
 def join(parts: Sequence[Part]) -> Part:
     """Several parts as one, in order."""
     starts = np.cumsum([0] + [len(part.offset) for part in parts])
