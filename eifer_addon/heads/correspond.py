@@ -174,17 +174,15 @@ def _closest_facing(
     Place and normal are searched together: vertices are shifted in six dimensions, where the
     normal counts as `_NORMAL_PENALTY` metres.
     """
-    normals = vertex_normals(b.points, b.head.triangles)[rows]
-    corners = warped[faces[allowed]]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = np.linalg.norm(across, axis=1, keepdims=True)
-    facing = across / np.where(length > 0, length, 1)
+    here = vertex_normals(b.points, b.head.triangles)[rows]
+    there = vertex_normals(warped, faces)
     triangle, weights, distance = closest_points(
         b.points[rows], warped, faces, allowed,
-        normals=(normals * _NORMAL_PENALTY, facing * _NORMAL_PENALTY),
+        normals=(here * _NORMAL_PENALTY, there * _NORMAL_PENALTY),
     )  # fmt: skip
-    where = np.searchsorted(allowed, triangle)
-    return triangle, weights, distance, np.sum(facing[where] * normals, axis=1)
+    found = np.einsum("nk,nkc->nc", weights, there[faces[triangle]])
+    length = np.maximum(np.linalg.norm(found, axis=1), 1e-12)
+    return triangle, weights, distance, np.sum(found * here, axis=1) / length
 
 
 def _answers(

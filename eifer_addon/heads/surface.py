@@ -43,8 +43,8 @@ def closest_points(
     allowed : numpy.ndarray, optional
         Indices of the triangles that may be chosen, increasing; all by default.
     normals : tuple of numpy.ndarray, optional
-        Normals of the points (n, 3) and of the allowed triangles (m, 3), both times the distance
-        in m as which a unit of difference shall count.
+        Normals of the points (n, 3) and of the mesh's vertices (V, 3), both times the distance in
+        m as which a unit of difference shall count.
 
     Returns
     -------
@@ -59,7 +59,9 @@ def closest_points(
     corners = vertices[triangles[allowed]].astype(np.float64)
     centres, queries = corners.mean(axis=1), np.asarray(points, np.float64)
     if normals is not None:
-        queries, centres = np.hstack([queries, normals[0]]), np.hstack([centres, normals[1]])
+        facing = normals[1][triangles[allowed]]
+        queries = np.hstack([queries, normals[0]])
+        centres = np.hstack([centres, facing.mean(axis=1)])
     tree = KDTree(centres)
     count = min(_CANDIDATES, len(allowed))
     chosen = np.empty(len(points), np.int32)
@@ -72,8 +74,8 @@ def closest_points(
         gap = np.linalg.norm(np.einsum("nkc,nkcx->nkx", bary, corners[near]) - query, axis=2)
         cost = gap
         if normals is not None:
-            turn = np.linalg.norm(normals[0][part, None] - normals[1][near], axis=2)
-            cost = np.hypot(gap, turn)
+            there = np.einsum("nkc,nkcx->nkx", bary, facing[near])
+            cost = np.hypot(gap, np.linalg.norm(normals[0][part, None] - there, axis=2))
         best = np.argmin(cost, axis=1)
         row = np.arange(len(best))
         chosen[part] = allowed[near[row, best]]

@@ -24,7 +24,8 @@ from .correspond import Correspondence, correspond
 from .electrodes import place_electrodes
 from .model import JOINT_NAMES, HeadModel
 from .surface import head_hash
-from .transfer import eye_rotations, transfer_units, with_landmarks
+from .transfer import transfer_units, with_landmarks
+from .warp import fit_similarity
 
 JAW_UNITS = ("jawForward", "jawLeft", "jawOpen", "jawRight")
 #: FLAME's coefficients are in standard deviations; beyond three a face falls apart.
@@ -36,6 +37,8 @@ _JAW_COST = 0.05
 _ROUNDS = 5
 #: Units that move the skin by less than this root mean square in m are nothing (the tongue).
 _STILL = 1e-6
+#: An eyeball that follows its joint by less than half is not turned by it.
+_MIN_EYE_WEIGHT = 0.5
 _KIND, _VERSION = "arkit_units", 1
 
 
@@ -106,9 +109,9 @@ def arkit_units(
     head, reference = with_landmarks(head), with_landmarks(reference)
     found = correspondence or correspond(reference, head)
     goals = transfer_units(head, reference, found)
-    eyes = _rotation_vectors(eye_rotations(reference, found))
     weights = vertex_weights(head, found)
     coefficients, jaw = _fit_all(head, goals, weights)
+    eyes = _fit_eyes(head, goals, coefficients, found)
     pose = np.zeros((len(goals), 5, 3))
     pose[:, JOINT_NAMES.index("jaw")] = jaw
     pose[:, JOINT_NAMES.index("left_eye") :] = eyes
@@ -118,10 +121,22 @@ def arkit_units(
     return ArkitUnits(*(value.astype(np.float32) for value in values))
 
 
-def _rotation_vectors(matrices: np.ndarray) -> np.ndarray:
-    """Axis-angle (..., 3) of rotation matrices (..., 3, 3)."""
-    flat = Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec()
-    return np.asarray(flat.reshape(*matrices.shape[:-2], 3))
+def _fit_eyes(
+    head: HeadModel, goals: np.ndarray, coefficients: np.ndarray, found: Correspondence
+) -> np.ndarray:
+    """Axis-angle (52, 2, 3) of the eye joints: what the expression leaves the eyeballs to turn."""
+    eyes = np.zeros((len(goals), 2, 3))
+    template = head.template.astype(np.float64)
+    for index, side in enumerate(("left", "right")):
+        rows = found.target_parts.eyes[side]
+        joint = JOINT_NAMES.index(f"{side}_eye")
+        if not rows.any() or head.weights[rows, joint].mean() < _MIN_EYE_WEIGHT:
+            continue
+        for number in np.flatnonzero(np.abs(goals[:, rows]).max(axis=(1, 2)) > _STILL):
+            by_expression = template[rows] + head.expression_basis[rows] @ coefficients[number]
+            turn = fit_similarity(by_expression, template[rows] + goals[number, rows], scaled=False)
+            eyes[number, index] = Rotation.from_matrix(turn.rotation).as_rotvec()
+    return eyes
 
 
 def vertex_weights(head: HeadModel, found: Correspondence) -> np.ndarray:
