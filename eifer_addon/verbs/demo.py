@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, default=20.0, help="length (default 20)")
     parser.add_argument("--fps", type=positive, default=25.0, help="frames per second (default 25)")
     parser.add_argument(
-        "--size", type=int, default=480, help="picture side in pixels (default 480)"
+        "--size", type=int, default=512, help="height of the film in pixels (default 512)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the simulation (default 0)")
     parser.add_argument("--engine", choices=("workbench", "cycles"), default="workbench")
@@ -76,7 +76,9 @@ def _film(
     context = headless.empty_scene(options.fps)
     obj = api.add_head(context, api.load_head())
     api.apply_track(context, obj, track, take=_TAKE, frame_range="fit")
-    stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
+    # A head is higher than wide; what is left of the frame goes to the envelopes.
+    portrait = (options.size * 3 // 8 * 2, options.size)
+    stage.prepare_stage(context, obj, engine=options.engine, size=portrait)
     headless.save_blend(files["blend"])
     with_envelopes = beside(activity, options.size)
     smile_s = float(track.timestamps[np.argmax(track.column("mouthSmileLeft"))])
