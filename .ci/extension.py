@@ -73,8 +73,9 @@ def build_zip(target: Target) -> Path:
     """Download the wheels, stage the files, pack and validate one extension zip."""
     wheels = _download_wheels(target)
     stage = _stage_files(target, wheels)
-    DIST.mkdir(exist_ok=True)
-    archive = DIST / f"eifer-{_manifest()['version']}-{target.label}.zip"
+    folder = STAGE if target.python == UNRELEASED else DIST
+    folder.mkdir(exist_ok=True)
+    archive = folder / f"eifer-{_manifest()['version']}-{target.label}.zip"
     tags = _write_tags()
     _extension_cli(
         "build", f"--source-dir={stage}", f"--output-filepath={archive}", f"--valid-tags={tags}"

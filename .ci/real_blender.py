@@ -7,6 +7,7 @@ reason; a failure of the extension in it is a failure.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -27,8 +28,16 @@ PACKAGES = (
 )  # fmt: skip
 #: Python of Debian's Blender, for the wheels of its zip.
 PYTHON = "3.14"
+#: The home folder in there; emptied at each start.
+WORK = SYSTEM / "root" / "work"
 PROBES = ROOT / "tests" / "blender"
 IMAGES = ROOT / "docs" / "images"
+SIMULATE = """
+import sys
+from eifer.eifer_addon.signals.edf_writer import write_edf
+from eifer.models.synthetic.physiology import simulate_recording
+write_edf(simulate_recording(duration_s=20.0)[0], sys.argv[1])
+"""
 
 
 class Skip(Exception):
@@ -105,48 +114,81 @@ def inside(
 def install_extension() -> None:
     """Build the zip for this Blender's Python and install it with Blender's own command."""
     archive = extension.build_zip(extension.Target("linux-x64", PYTHON))
-    work = SYSTEM / "root" / "work"
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.rmtree(SYSTEM / "root" / "blender-user", ignore_errors=True)
-    work.mkdir(parents=True)
-    shutil.copy2(archive, work / "eifer.zip")
+    shutil.rmtree(SYSTEM / "root", ignore_errors=True)
+    WORK.mkdir(parents=True)
+    shutil.copy2(archive, WORK / "eifer.zip")
     for probe in PROBES.glob("*_probe.py"):
-        shutil.copy2(probe, work / probe.name)
+        shutil.copy2(probe, WORK / probe.name)
+    # The splash screen would lie over what the window shows.
+    inside(
+        "blender", "-b", "--factory-startup", "--python-exit-code", "1", "--python-expr",
+        "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()",
+    )  # fmt: skip
     inside(
         "blender", "--command", "extension", "install-file", "--repo", "user_default", "--enable",
         "/root/work/eifer.zip",
     )  # fmt: skip
 
 
+def simulate_recording() -> None:
+    """Put a simulated recording where Blender finds it."""
+    subprocess.run([sys.executable, "-c", SIMULATE, str(WORK / "simulated.edf")], check=True)
+
+
 def check_background() -> None:
     """Operators, ten rounds of disabling and enabling, and the command line, without a window."""
-    done = inside(
+    inside(
+        # A user folder of its own: the probe wants to see Blender before the extension was there.
+        "env", "BLENDER_USER_RESOURCES=/root/probe-user",
         "blender", "-b", "--python-exit-code", "1", "--python", "/root/work/extension_probe.py",
         "--", "/root/work/eifer.zip", "/root/work/report.json",
     )  # fmt: skip
-    print(done.stdout[-400:])
-    inside("blender", "--command", "extension", "install-file", "--repo", "user_default",
-           "--enable", "/root/work/eifer.zip")  # fmt: skip
+    report = json.loads((WORK / "report.json").read_text(encoding="utf-8"))
+    for count, after in enumerate(report["after"], start=1):
+        if after != report["before"]:
+            raise SystemExit(f"Round {count} of disabling left something: see report.json")
+    print(f"blender -b: a head of {report['vertices']} vertices, ten rounds left nothing behind")
+    _check_command()
+
+
+def _check_command() -> None:
+    """``blender --command eifer``: help, a whole take, and an honest failure."""
     text = inside("blender", "--command", "eifer", "--help").stdout
     if "emg" not in text:
         raise SystemExit(f"blender --command eifer --help does not name its verbs:\n{text}")
-    wrong = inside("blender", "--command", "eifer", "emg", "/none/such.edf", check=False)
-    if wrong.returncode != 1 or "Traceback" in wrong.stdout + wrong.stderr:
-        raise SystemExit(f"A missing recording gave {wrong.returncode}:\n{wrong.stderr}")
-    print(f"blender --command eifer says: {wrong.stderr.strip().splitlines()[-1]}")
+    take = ("--out", "/root/work/take.blend", "--track", "/root/work/take.npz")
+    inside("blender", "--command", "eifer", "emg", "/root/work/simulated.edf", *take)
+    if not all((WORK / name).is_file() for name in ("take.blend", "take.npz")):
+        raise SystemExit("blender --command eifer emg ended well but wrote no take")
+    print("blender --command eifer emg: take.blend and take.npz")
+    wrong = inside(
+        "blender",
+        "--command",
+        "eifer",
+        "emg",
+        "/none/such.edf",
+        "--track",
+        "/root/x.npz",
+        check=False,
+    )
+    said = (wrong.stdout + wrong.stderr).strip()
+    if wrong.returncode != 1 or "Traceback" in said or "/none/such.edf" not in said:
+        raise SystemExit(f"A missing recording gave {wrong.returncode}:\n{said}")
+    print(f"and of a missing recording: {wrong.stderr.strip().splitlines()[-1]}")
 
 
 def check_window() -> None:
     """Drive the panel in a window under Xvfb and keep the screenshots for the documents."""
-    shots = SYSTEM / "root" / "work" / "shots"
+    shots = WORK / "shots"
     shots.mkdir(exist_ok=True)
     done = inside(
         "xvfb-run", "-a", "-s", "-screen 0 1600x900x24",
-        "blender", "--python-exit-code", "1", "--python", "/root/work/window_probe.py",
-        "--", "/root/work/shots",
+        "blender", "--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate",
+        "--python-exit-code", "1", "--python", "/root/work/window_probe.py",
+        "--", "/root/work/simulated.edf", "/root/work/shots",
         timeout=600,
     )  # fmt: skip
-    print(done.stdout[-600:])
+    print(done.stdout.strip().splitlines()[-1])
     IMAGES.mkdir(parents=True, exist_ok=True)
     for shot in sorted(shots.glob("*.png")):
         shutil.copy2(shot, IMAGES / shot.name)
@@ -165,6 +207,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     print(READY.read_text(encoding="utf-8"))
     install_extension()
+    simulate_recording()
     if options.only != "window":
         check_background()
     if options.only != "background":
