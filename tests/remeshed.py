@@ -44,10 +44,12 @@ class Remeshed:
     skin: np.ndarray
 
 
-def remesh(head: HeadModel, seed: int = 0) -> Remeshed:
-    """Make it from the open head."""
+def remesh(head: HeadModel, seed: int = 0, identity: np.ndarray | None = None) -> Remeshed:
+    """Make it from the open head, or from another person with its units."""
     random = np.random.default_rng(seed)
     head = with_landmarks(head)
+    if identity is not None:
+        head = head.replace(template=head.shaped(identity).astype(np.float32))
     parts = head_parts(head, head.landmarks)
     fine = _quartered(head, parts.skin)
     eyes = np.flatnonzero(parts.eyes["left"] | parts.eyes["right"])

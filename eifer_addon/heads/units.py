@@ -110,7 +110,9 @@ def arkit_units(
     found = correspondence or correspond(reference, head)
     goals = transfer_units(head, reference, found)
     weights = vertex_weights(head, found)
-    coefficients, jaw = _fit_all(head, goals, weights)
+    # A head's own units lie in its own space, however far out they are.
+    own = head_hash(head) == head_hash(reference)
+    coefficients, jaw = _fit_all(head, goals, weights, np.inf if own else MAX_COEFFICIENT)
     eyes = _fit_eyes(head, goals, coefficients, found)
     pose = np.zeros((len(goals), 5, 3))
     pose[:, JOINT_NAMES.index("jaw")] = jaw
@@ -165,19 +167,19 @@ def _metric(head: HeadModel, weights: np.ndarray) -> np.ndarray:
 
 
 def _fit_all(
-    head: HeadModel, goals: np.ndarray, weights: np.ndarray
+    head: HeadModel, goals: np.ndarray, weights: np.ndarray, most: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (52, E) and jaw (52, 3) that follow the goals (52, V, 3)."""
+    """Coefficients (52, E) up to `most` and jaw (52, 3) that follow the goals (52, V, 3)."""
     basis = np.moveaxis(head.expression_basis.astype(np.float64), 2, 0)
     coefficients, jaw = np.zeros((len(goals), len(basis))), np.zeros((len(goals), 3))
-    limit = np.full(len(basis), MAX_COEFFICIENT)
+    limit = np.full(len(basis), most)
     fit = BoundedFit(basis, weights)
     for number, (name, goal) in enumerate(zip(ARKIT_NAMES, goals, strict=True)):
         size = float(np.sqrt(np.einsum("vc,v->", goal**2, weights)))
         if size < _STILL:
             continue
         if name in JAW_UNITS:
-            coefficients[number], jaw[number] = _fit_with_jaw(head, goal, weights, size)
+            coefficients[number], jaw[number] = _fit_with_jaw(head, goal, weights, size, most)
         else:
             coefficients[number] = fit.solve(goal, _COEFFICIENT_COST * size, -limit, limit)
     return coefficients, jaw
@@ -213,7 +215,7 @@ class BoundedFit:
 
 
 def _fit_with_jaw(
-    head: HeadModel, goal: np.ndarray, weights: np.ndarray, scale: float
+    head: HeadModel, goal: np.ndarray, weights: np.ndarray, scale: float, most: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (E,) and jaw (3,) of one unit, by Gauss-Newton through the forward pass.
 
@@ -222,7 +224,7 @@ def _fit_with_jaw(
     """
     size = head.n_expression
     costs = np.append(np.full(size, _COEFFICIENT_COST), np.full(3, _JAW_COST)) * scale
-    limit = np.full(size, MAX_COEFFICIENT)
+    limit = np.full(size, most)
     lower, upper = np.append(-limit, _JAW_LOWER), np.append(limit, _JAW_UPPER)
     values = np.zeros(size + 3)
     for _ in range(_ROUNDS):

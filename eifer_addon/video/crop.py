@@ -61,27 +61,55 @@ def sample(image: np.ndarray, region: Region, size: int, *, replicate: bool = Fa
         float32 (size, size, 3) in the image's 0 to 255.
     """
     high, wide = image.shape[:2]
-    steps = (np.arange(size) + 0.5) / size
-    unit = np.stack(np.meshgrid(steps, steps), axis=-1)
     # Continuous coordinates have their pixel centres at halves.
-    point = (region.to_image(unit) - 0.5).astype(np.float32)
-    if replicate:
-        point = np.clip(point, 0, np.array([wide - 1, high - 1], np.float32))
-    corner = np.floor(point).astype(np.int64)
-    share = (point - corner)[..., None]
-    flat = image.reshape(-1, image.shape[2])
+    start, across, down = region.to_image(np.array([[0.0, 0.0], [1, 0], [0, 1]])) - 0.5
+    steps = (np.arange(size) + 0.5) / size
+    x, y = (
+        (start[k] + (across - start)[k] * steps + ((down - start)[k] * steps)[:, None])
+        for k in (0, 1)
+    )
+    # One pixel of border on each side is all that interpolation can reach.
+    x = np.clip(x, 0, wide - 1) if replicate else np.clip(x, -1, wide)
+    y = np.clip(y, 0, high - 1) if replicate else np.clip(y, -1, high)
+    left, top = (int(np.floor(v.min())) for v in (x, y))
+    right, bottom = (int(np.floor(v.max())) + 2 for v in (x, y))
+    packed = _packed(image, left, top, right, bottom)
+    column, row = x.astype(np.float32) - left, y.astype(np.float32) - top
+    i, j = column.astype(np.int32), row.astype(np.int32)
+    first = j * packed.shape[1] + i
+    # Flat arrays of equal length: broadcasting over four channels would cost more than the rest.
+    u, v = np.repeat(column - i, 4), np.repeat(row - j, 4)
+    pixels = packed.ravel()
+    near, next_, below, last = (
+        pixels.take(first + step).ravel().view(np.uint8).astype(np.float32)
+        for step in (0, 1, packed.shape[1], packed.shape[1] + 1)
+    )
+    upper = _towards(near, next_, u)
+    blended = _towards(upper, _towards(below, last, u), v)
+    return blended.reshape(size, size, 4)[..., :3]
 
-    def pixels(dx: int, dy: int) -> np.ndarray:
-        x, y = corner[..., 0] + dx, corner[..., 1] + dy
-        value = flat[np.clip(y, 0, high - 1) * wide + np.clip(x, 0, wide - 1)].astype(np.float32)
-        if not replicate:
-            value *= ((x >= 0) & (x < wide) & (y >= 0) & (y < high))[..., None]
-        return value
 
-    above = pixels(0, 0) * (1 - share[..., 0, :]) + pixels(1, 0) * share[..., 0, :]
-    below = pixels(0, 1) * (1 - share[..., 0, :]) + pixels(1, 1) * share[..., 0, :]
-    blended: np.ndarray = above * (1 - share[..., 1, :]) + below * share[..., 1, :]
-    return blended
+def _towards(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """start + share * (end - start), written into `end` to spare the allocation."""
+    end -= start
+    end *= share
+    end += start
+    return end
+
+
+def _packed(image: np.ndarray, left: int, top: int, right: int, bottom: int) -> np.ndarray:
+    """Columns left to right and rows top to bottom as one number per pixel, 0 beyond the image.
+
+    Gathering one number instead of three bytes is what makes sampling fast.
+    """
+    high, wide = image.shape[:2]
+    packed = np.zeros((bottom - top + 1, right - left + 1, 4), np.uint8)
+    rows = slice(max(top, 0), min(bottom + 1, high))
+    columns = slice(max(left, 0), min(right + 1, wide))
+    inside = image[rows, columns]
+    y, x = rows.start - top, columns.start - left
+    packed[y : y + inside.shape[0], x : x + inside.shape[1], :3] = inside
+    return packed.view(np.uint32)[..., 0]
 
 
 def whole(image: np.ndarray, factor: float = 1.0) -> Region:

@@ -100,6 +100,17 @@ def test_units_of_a_remeshed_head_follow_those_it_was_made_from(
     assert error[worst] < 0.35, f"{ARKIT_NAMES[worst]} is off by {error[worst]:.0%}"
 
 
+def test_units_of_another_person_follow_too(reference: HeadModel, tmp_path: Path) -> None:
+    identity = np.random.default_rng(0).normal(size=reference.n_identity)
+    person = remesh(reference, identity=identity)
+    write_flame(tmp_path / "person.pkl", "2023open", arrays=person.arrays)
+    units = arkit_units(load_flame(tmp_path / "person.pkl"), reference)
+    checked = [k for k, n in enumerate(ARKIT_NAMES) if n not in BLINKS + WITHOUT_SKIN]
+    error = relative_error(units.displacements[:, person.skin], person.units[:, person.skin])
+    assert np.median(error[checked]) < 0.25
+    assert error[checked].max() < 0.5
+
+
 def test_each_unit_is_more_like_its_namesake_than_like_any_other(
     fitted: ArkitUnits, remade: Remeshed
 ) -> None:
