@@ -25,8 +25,9 @@ _log = logging.getLogger(__name__)
 def guarded(operator: bpy.types.Operator, job: Callable[[], object]) -> OperatorResult:
     """Run `job` for `operator`; a failure becomes a report and CANCELLED.
 
-    Jobs leave the scene as it was when they fail. With ``EIFER_RAISE=1`` in the environment the
-    exception goes on, so that tests and developers see it whole.
+    Jobs leave the scene as it was when they fail; what they warn of is reported as a warning.
+    With ``EIFER_RAISE=1`` in the environment the exception goes on, so that tests and developers
+    see it whole.
     """
     try:
         with warnings.catch_warnings(record=True) as caught:

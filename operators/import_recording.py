@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 
@@ -9,13 +10,27 @@ import bpy
 
 from ..eifer_addon.scene.imports import Choices, RecordingImport
 from ..eifer_addon.scene.properties import show_progress
-from ..eifer_addon.signals.envelope import PRESETS
 from .base import CANCELLED, FINISHED, PASSING, RUNNING, OperatorResult, guarded
 
 EXTENSIONS = (".edf", ".bdf", ".csv", ".tsv", ".txt")
 _GLOB = ";".join(f"*{extension}" for extension in EXTENSIONS)
-_PRESETS = tuple((p.name, p.name.capitalize(), p.words) for p in PRESETS.values())
 _TICK_S = 0.05
+
+
+_EnumItems = tuple[tuple[str, str, str], ...]
+
+
+@functools.cache
+def _presets() -> _EnumItems:
+    """The filter presets, asked for late: Blender should not wait for SciPy when it starts."""
+    from ..eifer_addon.signals.envelope import PRESETS
+
+    return tuple((p.name, p.name.capitalize(), p.words) for p in PRESETS.values())
+
+
+def _filter_items(_operator: object, _context: bpy.types.Context | None) -> _EnumItems:
+    """What Blender asks for; it keeps pointers to the strings, so they stay in the cache."""
+    return _presets()
 
 
 class _Options:
@@ -36,7 +51,9 @@ class _Options:
         name="First frame", description="Scene frame of the recording's time 0", default=1
     )
     preset: bpy.props.EnumProperty(
-        name="Filters", description="How muscle activity is taken from raw EMG", items=_PRESETS
+        name="Filters",
+        description="How muscle activity is taken from raw EMG",
+        items=_filter_items,
     )
     rate_hz: bpy.props.FloatProperty(
         name="Sampling rate (Hz)",

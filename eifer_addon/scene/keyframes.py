@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -26,7 +26,6 @@ FrameRange = Literal["keep", "extend", "fit"]
 _PARTS = ("head", "keys", "rig")
 _SUFFIXES = {"head": "", "keys": "shape", "rig": "bones"}
 _INT32 = 2**31
-_log = logging.getLogger(__name__)
 
 
 def apply_track(
@@ -92,8 +91,9 @@ def apply_track(
             _note(action, obj, track, start, left_over)
     _let_sliders_reach(obj.data.shape_keys, channels)
     _set_frame_range(scene, frames, frame_range)
-    for name in left_over:
-        _log.warning("'%s' has no place on the head '%s' and was not keyed.", name, obj.name)
+    if left_over:
+        text = f"Not keyed, for want of a place on the head '{obj.name}': {', '.join(left_over)}."
+        warnings.warn(text, UserWarning, stacklevel=2)
     return written[0]
 
 

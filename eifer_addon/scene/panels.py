@@ -174,5 +174,6 @@ def filters(notes: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _muscle(name: str) -> str:
+    # The side comes first, because the end of a label is cut in a narrow sidebar.
     muscle, _, side = name.partition(".")
-    return f"{muscle.replace('_', ' ').capitalize()}, {side}" if side else muscle.capitalize()
+    return f"{side} {muscle.replace('_', ' ')}".strip().capitalize()

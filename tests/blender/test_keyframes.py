@@ -208,6 +208,16 @@ def test_a_track_of_another_space_is_refused(
     assert sorted(b.name_full for b in bpy.data.user_map()) == before
 
 
+def test_eyelids_without_controls_are_named_and_the_rest_is_keyed(
+    synthetic_head: HeadModel,
+) -> None:
+    obj = add_head(bpy.context, synthetic_head.replace(units=None))
+    with pytest.warns(UserWarning, match=r"want of a place .* eyelid\.left, eyelid\.right"):
+        action = apply_track(bpy.context, obj, parametric_track())
+    assert notes_of(action)["not_keyed"] == "eyelid.left, eyelid.right"
+    assert len(curve_of(obj.data.shape_keys, 'key_blocks["exp.007"].value').keyframe_points) == 40
+
+
 def test_a_head_without_arkit_controls_says_so(synthetic_head: HeadModel) -> None:
     obj = add_head(bpy.context, synthetic_head.replace(units=None))
     with pytest.raises(EiferError, match="has no ARKit controls"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import types
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from eifer.eifer_addon.scene.takes import current_take, notes_of
 from eifer.eifer_addon.spaces import ARKIT52, get_space
 from eifer.eifer_addon.track import ExpressionTrack
 from eifer.operators import import_recording, registration
+from eifer.operators.base import guarded
 
 RATE_HZ = 1000.0
 
@@ -87,7 +89,7 @@ def test_a_recording_becomes_a_take_on_the_chosen_head(recording: Path) -> None:
     assert action.name == "smile"
     notes = notes_of(action)
     assert panels.mapped(notes) == [
-        ("Zygomaticus_l", "Zygomaticus, left"), ("Zygomaticus_r", "Zygomaticus, right"),
+        ("Zygomaticus_l", "Left zygomaticus"), ("Zygomaticus_r", "Right zygomaticus"),
     ]  # fmt: skip
     assert panels.unmapped(notes) == [("Thermometer",)]
     assert panels.filters(notes)
@@ -228,6 +230,15 @@ def test_an_unforeseen_error_is_reported_in_words(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(os.environ, "EIFER_RAISE", "1")
     with pytest.raises(RuntimeError, match="Traceback"):
         bpy.ops.eifer.add_head()
+
+
+def test_warnings_of_a_job_are_reported() -> None:
+    def warn() -> None:
+        warnings.warn("This head has no ARKit controls.", UserWarning, stacklevel=2)
+
+    operator = Operator(Path())
+    assert guarded(operator, warn) == {"FINISHED"}  # type: ignore[arg-type]
+    assert operator.reports == [({"WARNING"}, "This head has no ARKit controls.")]
 
 
 def test_edit_mode_gives_a_reason(recording: Path) -> None:
