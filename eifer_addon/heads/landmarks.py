@@ -17,7 +17,8 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import distance_transform_edt
 
 from ..errors import EiferError
-from ..files import cache_folder, load_npz, save_npz
+from ..files import save_npz
+from .caching import cache_path, read_kept
 from .canonical import N_FACE, canonical_face, mirrored_landmarks
 from .model import JOINT_NAMES, HeadModel, SurfacePoints
 from .raster import Camera, Light, Rendering, render
@@ -58,7 +59,8 @@ _MIN_OUTLIER = 0.0035
 _PRIOR_TRUST = 0.03
 #: Views that differ by this many metres from the mean count half.
 _AGREEMENT = 0.003
-_KIND, _VERSION = "surface_points", 1
+#: The version goes up when landmarks come to be found otherwise, so that old ones are not kept.
+_KIND, _VERSION = "surface_points", 3
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,13 @@ def find_landmarks(
         When no face is recognised on any picture of the head.
     """
     key = head_hash(head, "colours", "weights", "joint_regressor")
-    path = cache_folder() / "landmarks" / f"{key}.npz"
-    if use_cache and path.exists():
-        arrays, meta, _ = load_npz(path, _KIND, _VERSION)
+    path = cache_path("landmarks", f"{key}.npz")
+    kept = read_kept(path, _KIND, _VERSION) if use_cache else None
+    if kept is not None:
+        arrays, meta = kept
         return SurfacePoints(tuple(meta["names"]), arrays["triangles"], arrays["barycentric"])
     points = _find(head, landmarker or _default_landmarker())
     if use_cache:
-        path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {"triangles": points.triangles, "barycentric": points.barycentric}
         save_npz(path, _KIND, _VERSION, arrays, {"names": list(points.names)})
     return points

@@ -7,7 +7,6 @@ fitted through dense correspondence, goes the whole way.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,15 @@ from ..track import ExpressionTrack
 from .correspond import correspond
 from .model import HeadModel
 from .transfer import smooth_fields, with_landmarks
-from .units import ArkitUnits, BoundedFit, known_units, units_of, vertex_weights, with_arkit_units
+from .units import (
+    ArkitUnits,
+    BoundedFit,
+    basis_name,
+    known_units,
+    units_of,
+    vertex_weights,
+    with_arkit_units,
+)
 
 __all__ = ["fit_retarget", "from_arkit", "retarget", "to_arkit", "with_arkit_units"]
 
@@ -80,9 +87,7 @@ def retarget(
 
 def own_space(head: HeadModel) -> str:
     """Name of a head's space: its expression coefficients and the jaw."""
-    # The name's characters are those that spaces allow.
-    basis = re.sub(r"[^a-z0-9_]", "_", head.name.lower())
-    return f"{basis}:e{head.n_expression}j3" if head.n_expression else ARKIT52.name
+    return f"{basis_name(head)}:e{head.n_expression}j3" if head.n_expression else ARKIT52.name
 
 
 def _units(basis: str, head: HeadModel | None) -> ArkitUnits:

@@ -8,6 +8,7 @@ regularised least squares through the head's own forward pass.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,8 +19,9 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
 from ..errors import EiferError
-from ..files import atomic_path, cache_folder, load_npz, save_npz
+from ..files import atomic_path, save_npz
 from ..spaces import ARKIT_NAMES
+from .caching import cache_path, read_kept
 from .correspond import Correspondence, correspond
 from .electrodes import place_electrodes
 from .model import JOINT_NAMES, HeadModel
@@ -39,7 +41,8 @@ _ROUNDS = 5
 _STILL = 1e-6
 #: An eyeball that follows its joint by less than half is not turned by it.
 _MIN_EYE_WEIGHT = 0.5
-_KIND, _VERSION = "arkit_units", 1
+#: The version goes up when units come to be fitted otherwise, so that old ones are not kept.
+_KIND, _VERSION = "arkit_units", 2
 
 
 @dataclass(frozen=True)
@@ -286,15 +289,19 @@ def units_of(head: HeadModel, reference: HeadModel) -> ArkitUnits:
     """The units of a head as combinations where it has a basis, else as carried shapes; cached."""
     own = ("expression_basis", "weights", "joint_regressor", "pose_correctives", "units")
     key = f"{head_hash(head, *own)[:24]}-{head_hash(reference, 'units')[:8]}"
-    path = cache_folder() / "units" / f"{key}.npz"
-    if path.exists():
-        return _read(path)
-    units = arkit_units(head, reference) if head.n_expression else _carried(head, reference)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {field.name: getattr(units, field.name) for field in fields(ArkitUnits)}
-    save_npz(path, _KIND, _VERSION, arrays, {})
-    _remember(head.name, path)
+    path = cache_path("units", f"{key}.npz")
+    units = _read(path)
+    if units is None:
+        units = arkit_units(head, reference) if head.n_expression else _carried(head, reference)
+        arrays = {field.name: getattr(units, field.name) for field in fields(ArkitUnits)}
+        save_npz(path, _KIND, _VERSION, arrays, {})
+    _remember(basis_name(head), path)
     return units
+
+
+def basis_name(head: HeadModel) -> str:
+    """The head's name in the characters that names of spaces allow."""
+    return re.sub(r"[^a-z0-9_]", "_", head.name.lower())
 
 
 def _carried(head: HeadModel, reference: HeadModel) -> ArkitUnits:
@@ -321,17 +328,23 @@ def known_units(name: str) -> ArkitUnits:
     EiferError
         When no head of that basis was given its units on this machine.
     """
-    folder = cache_folder() / "units"
     try:
-        note = json.loads((folder / f"{name}.json").read_text("utf-8"))
-        return _read(folder / Path(note["file"]).name)
-    except (OSError, ValueError, KeyError) as error:
+        note = json.loads(cache_path("units", f"{name}.json").read_text("utf-8"))
+        units = _read(cache_path("units", Path(note["file"]).name))
+    except (OSError, ValueError, KeyError, TypeError):
+        units = None
+    if units is None:
         raise EiferError(
             f"No head with the basis '{name}' is known here.",
             "Load its file once with load_head and add it to a scene, or give the head itself.",
-        ) from error
+        )
+    return units
 
 
-def _read(path: Path) -> ArkitUnits:
-    arrays, _, _ = load_npz(path, _KIND, _VERSION)
-    return ArkitUnits(*(arrays[field.name] for field in fields(ArkitUnits)))
+def _read(path: Path) -> ArkitUnits | None:
+    """Units from a kept file, None when there is none that can be used."""
+    names = [field.name for field in fields(ArkitUnits)]
+    kept = read_kept(path, _KIND, _VERSION)
+    if kept is None or not set(names) <= set(kept[0]):
+        return None
+    return ArkitUnits(*(kept[0][name] for name in names))

@@ -90,7 +90,7 @@ def sample(image: np.ndarray, region: Region, size: int, *, replicate: bool = Fa
 
 
 def _towards(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """start + share * (end - start), written into `end` to spare the allocation."""
+    """Give start + share * (end - start), written into `end` to spare the allocation."""
     end -= start
     end *= share
     end += start

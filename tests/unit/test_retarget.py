@@ -174,6 +174,10 @@ def test_units_come_from_the_cache_the_second_time(
     again = units_of(flame, reference)
     assert {path: path.stat().st_mtime_ns for path in (cache / "units").glob("*.npz")} == kept
     np.testing.assert_array_equal(again.displacements, fitted.displacements)
+    (path,) = kept
+    path.write_bytes(b"damaged")
+    again = units_of(flame, reference)
+    np.testing.assert_array_equal(again.displacements, fitted.displacements)
     head = with_arkit_units(flame, reference)
     np.testing.assert_array_equal(head.units, fitted.displacements)
     assert set(head.electrodes) == {"fridlund", "kuramoto"}
