@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
 from ..eifer_addon import api
+from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.controls import armature_of
 from ..eifer_addon.scene.preferences import flame_file
+from ..eifer_addon.track import ExpressionTrack
 from .base import RUNNING, OperatorResult, guarded
 
 
@@ -45,6 +48,13 @@ class EIFER_OT_add_head(bpy.types.Operator):
         max=100,
     )
 
+    identity_track: bpy.props.StringProperty(
+        name="Identity from",
+        description="A saved track (.npz) whose identity coefficients the head takes",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Heads are added in object mode."""
@@ -68,7 +78,23 @@ class EIFER_OT_add_head(bpy.types.Operator):
     def _add(self, context: bpy.types.Context) -> None:
         head = api.load_head(bpy.path.abspath(self.filepath) if self.filepath else None)
         obj = api.add_head(
-            context, head, n_identity=self.n_identity, n_expression=self.n_expression
+            context,
+            head,
+            identity=self._identity(),
+            n_identity=self.n_identity,
+            n_expression=self.n_expression,
         )
         armature_of(obj).location = context.scene.cursor.location
         self.report({"INFO"}, f"Added '{obj.name}' with {len(head.template)} vertices")
+
+    def _identity(self) -> np.ndarray | None:
+        if not self.identity_track:
+            return None
+        path = bpy.path.abspath(self.identity_track)
+        identity = ExpressionTrack.load(path).identity
+        if identity is None:
+            raise EiferError(
+                f"The track {path} holds no identity.",
+                "Choose a track of a video or a parametric reconstruction, or leave this empty.",
+            )
+        return identity

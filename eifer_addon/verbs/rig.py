@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .. import api
+from ..errors import EiferError
 from ..track import ExpressionTrack
 from .base import Result, require_blender, require_free
 
@@ -34,6 +35,11 @@ def run(options: argparse.Namespace) -> Result:
     identity = None
     if options.identity_from is not None:
         identity = ExpressionTrack.load(options.identity_from).identity
+        if identity is None:
+            raise EiferError(
+                f"The track {options.identity_from} holds no identity.",
+                "Choose a track of a video or a parametric reconstruction.",
+            )
     context = empty_scene(_FPS)
     obj = api.add_head(
         context, head, identity=identity,

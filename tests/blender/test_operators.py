@@ -388,3 +388,16 @@ def test_a_parametric_track_of_another_basis_goes_through_the_hub(
     monkeypatch.setattr(api, "retarget", carry)
     bpy.ops.eifer.import_track(filepath=str(track.save(tmp_path / "flame.npz")))
     assert asked == ["arkit52"]
+
+
+def test_a_head_takes_the_identity_of_a_track(tmp_path: Path) -> None:
+    fields = (ARKIT52, np.zeros((2, 52), np.float32), np.arange(2) / 30, np.ones(2, np.float32))
+    plain = ExpressionTrack(*fields).save(tmp_path / "plain.npz")
+    person = ExpressionTrack(*fields, identity=np.array([1.5, -0.5], np.float32))
+    before = datablocks()
+    with pytest.raises(RuntimeError, match="holds no identity"):
+        bpy.ops.eifer.add_head(identity_track=str(plain))
+    assert datablocks() == before
+    bpy.ops.eifer.add_head(identity_track=str(person.save(tmp_path / "person.npz")), n_identity=2)
+    keys = bpy.context.object.data.shape_keys.key_blocks
+    assert [keys[f"shape.00{k}"].value for k in range(2)] == [1.5, -0.5]
