@@ -11,6 +11,8 @@ from .. import api
 from ..errors import EiferError
 from ..signals.activity import Activity
 from ..signals.montage import map_channels
+from ..signals.readers import list_contents
+from ..signals.readers.base import Row
 from ..signals.recording import Recording
 from ..track import ExpressionTrack
 from .base import Result
@@ -23,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("file", type=Path, help="the file to look into")
     parser.add_argument("--rate", type=float, help="sampling rate in Hz where the file has none")
+    parser.add_argument(
+        "--choose", action="append", default=[], metavar="NAME=VALUE",
+        help="what else the file leaves open, such as stream=Amp, segment=1 or dataset=emg",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -33,11 +39,58 @@ def run(options: argparse.Namespace) -> Result:
     reader = _READERS.get(path.suffix.lower())
     if reader is not None:
         return reader(path)
-    choices = {} if options.rate is None else {"rate_hz": options.rate}
-    return _describe_recording(api.read_recording(path, **choices))
+    choices: dict[str, Any] = {} if options.rate is None else {"rate_hz": options.rate}
+    choices |= _choices(options.choose)
+    try:
+        recording = api.read_recording(path, **choices)
+    except EiferError as error:
+        return _describe_refused(path, error)
+    return _describe_recording(recording, list_contents(path))
 
 
-def _describe_recording(recording: Recording) -> Result:
+def _choices(pairs: list[str]) -> dict[str, Any]:
+    choices: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise EiferError(f"'{pair}' is no choice.", "Write it as NAME=VALUE.")
+        listing = name in ("names", "drop", "units") and "," in value
+        truth = {"true": True, "false": False}.get(value.lower(), value)
+        choices[name.strip()] = value.split(",") if listing else truth
+    return choices
+
+
+def _describe_refused(path: Path, error: EiferError) -> Result:
+    """What is in a file that is not read, and why it is not; the error itself when nothing is."""
+    try:
+        rows = list_contents(path)
+    except EiferError:
+        rows = []
+    if not rows:
+        raise error
+    values = {"kind": "recording", "refused": str(error), "contents": rows}
+    return Result(f"{path.name} holds:\n{_table(rows)}\nNot read: {error}", values)
+
+
+def _table(rows: list[Row]) -> str:
+    """Rows as aligned columns under their names."""
+    columns = list(rows[0])
+    cells = [columns] + [[_cell(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(columns))]
+    return "\n".join(
+        "  "
+        + "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _describe_recording(recording: Recording, contents: list[Row] | None = None) -> Result:
     values: dict[str, Any] = {
         "kind": "recording",
         "channels": list(recording.channels),
@@ -53,7 +106,11 @@ def _describe_recording(recording: Recording) -> Result:
     except EiferError as error:
         mapping = str(error)
     values["mapping"] = mapping
-    return Result(f"{recording.describe()}\n{mapping}", values)
+    text = f"{recording.describe()}\n{mapping}"
+    if contents:
+        values["contents"] = contents
+        text = f"{text}\nThe file holds:\n{_table(contents)}"
+    return Result(text, values)
 
 
 def _npz(path: Path) -> Result:

@@ -78,7 +78,6 @@ def test_a_file_without_permission_is_named(
     "content",
     [
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-        b"XDF:\0\0\x01",
         b"PK\x03\x04\0\0",
         b"A letter to a friend.\n",
     ],
@@ -310,7 +309,7 @@ def test_too_short_a_recording_is_refused() -> None:
     ("choices", "sentence"),
     [
         ({"rate": 1000}, "no choice 'rate'"), ({"rate_hz": "fast"}, "is not a number"),
-        ({"rate_hz": -1}, "is not a sampling rate"), ({"format": "xdf"}, "no format 'xdf'"),
+        ({"rate_hz": -1}, "is not a sampling rate"), ({"format": "docx"}, "no format 'docx'"),
         ({"drop": ["Mass li"]}, "no channel 'Mass li'"), ({"units": ["uV"]}, "1 units were given"),
         ({"drop": ["Zyg li", "Corr re"]}, "Every channel was left out"),
         ({"rate_hz": 500}, "no channel at 500 Hz"),

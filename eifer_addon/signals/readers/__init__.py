@@ -13,11 +13,11 @@ from typing import Any
 
 from ...errors import EiferError
 from ..recording import Recording
-from . import edf, fmov, mmm, table
-from .base import Choices, Reader, check_readable, finish, unreadable
+from . import edf, fmov, mmm, table, xdf
+from .base import Choices, Reader, Row, check_readable, finish, unreadable
 
 #: Asked in this order; the specific text formats come before the general table.
-READERS: tuple[Reader, ...] = (edf.READER, fmov.READER, mmm.READER, table.READER)
+READERS: tuple[Reader, ...] = (edf.READER, xdf.READER, fmov.READER, mmm.READER, table.READER)
 _HEAD_BYTES = 65536
 
 
@@ -27,13 +27,16 @@ def read_recording(path: str | Path, **choices: Any) -> Recording:
     Parameters
     ----------
     path : path-like
-        EDF or EDF+, a CSV/TSV/text table, an FMOV text file or MMM envelopes.
+        A recording in one of the formats of `READERS`; see docs/formats.md.
     **choices
         What the file does not say: `rate_hz` (sampling rate; in an EDF file with several
-        rates, the one to take), `units` (one text, or one per channel), `format` (a reader's
-        name instead of recognition), `envelope` (True when the channels are envelopes
-        already), `drop` (channels to leave out), `partial` (True reads the whole records of
-        a truncated EDF file).
+        rates, the one to take), `units` (one text, or one per channel), `names` (one per
+        channel), `format` (a reader's name instead of recognition), `envelope` (True when the
+        channels are envelopes already), `drop` (channels to leave out), `partial` (True reads
+        what is there of a truncated file), `stream` (name, type or number of a stream in XDF),
+        `segment` (which stretch of a recording with a gap, from 0), `dataset` and `axis` (the
+        array and its time axis in MAT and HDF5), `recording` (one of a BIDS folder), `clip`
+        (one of an MMM folder).
 
     Returns
     -------
@@ -55,6 +58,29 @@ def read_recording(path: str | Path, **choices: Any) -> Recording:
     return finish(recording, chosen)
 
 
+def list_contents(path: str | Path) -> list[Row]:
+    """What is in a recording file, as rows of a table, also where reading it would be refused.
+
+    Returns
+    -------
+    list of dict
+        One row per channel, stream, data set or clip, all with the same keys; empty where the
+        format has nothing to add to what `read_recording` says.
+
+    Raises
+    ------
+    EiferError
+        When not even that much can be read.
+    """
+    source = Path(path).expanduser()
+    check_readable(source)
+    try:
+        reader = _choose(source, Choices())
+        return [] if reader.contents is None else reader.contents(source)
+    except OSError as error:
+        raise unreadable(source, error) from error
+
+
 def _choose(path: Path, choices: Choices) -> Reader:
     if choices.format is not None:
         for reader in READERS:
@@ -62,10 +88,21 @@ def _choose(path: Path, choices: Choices) -> Reader:
                 return reader
         names = ", ".join(reader.name for reader in READERS)
         raise EiferError(f"There is no format '{choices.format}'.", f"Choose one of: {names}.")
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+    folder = path.is_dir()
+    head = b"" if folder else _head(path)
     for reader in READERS:
-        if reader.recognises(path, head):
+        if reader.takes_folder == folder and reader.recognises(path, head):
             return reader
+    if folder:
+        kinds = "; ".join(reader.what for reader in READERS if reader.takes_folder)
+        raise EiferError(
+            f"{path} is a folder, not a recording.",
+            f"Choose a file in it; folders that are read: {kinds or 'none'}.",
+        )
     kinds = "; ".join(reader.what for reader in READERS)
     raise EiferError(f"{path.name} is not a recording that EIFER can read.", f"It reads: {kinds}.")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(_HEAD_BYTES)

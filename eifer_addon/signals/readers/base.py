@@ -18,6 +18,8 @@ LOWEST_RAW_RATE_HZ = 100.0
 #: Above this a header is wrong: no EMG amplifier samples faster.
 HIGHEST_RATE_HZ = 1e6
 _FRAMES_NAMED = 5
+#: One row of what `eifer inspect` prints.
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,13 @@ class Choices:
     envelope: bool | None = None
     drop: tuple[str, ...] = ()
     partial: bool = False
+    stream: str | None = None
+    segment: int | None = None
+    dataset: str | None = None
+    axis: int | None = None
+    names: tuple[str, ...] = ()
+    recording: str | None = None
+    clip: str | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Choices:
@@ -44,8 +53,15 @@ class Choices:
             cleaned["rate_hz"] = _rate(cleaned["rate_hz"])
         if cleaned.get("units") is not None and not isinstance(cleaned["units"], str):
             cleaned["units"] = tuple(cleaned["units"])
-        drop = cleaned.get("drop") or ()
-        cleaned["drop"] = (drop,) if isinstance(drop, str) else tuple(drop)
+        for name in ("drop", "names"):
+            listing = cleaned.get(name) or ()
+            cleaned[name] = (listing,) if isinstance(listing, str) else tuple(listing)
+        for name in ("stream", "dataset", "recording", "clip", "format"):
+            if cleaned.get(name) is not None:
+                cleaned[name] = str(cleaned[name])
+        for name in ("segment", "axis"):
+            if cleaned.get(name) is not None:
+                cleaned[name] = _index(name, cleaned[name])
         return cls(**cleaned)
 
 
@@ -63,12 +79,19 @@ class Reader:
         ``recognises(path, head_bytes) -> bool``.
     read : callable
         ``read(path, choices) -> Recording``.
+    contents : callable or None
+        ``contents(path) -> list of rows``: what is in the file, a mapping of column to value per
+        row. It should succeed also where `read` has to ask for a choice.
+    takes_folder : bool
+        True for formats that are folders; they get empty `head_bytes`.
     """
 
     name: str
     what: str
     recognises: Callable[[Path, bytes], bool]
     read: Callable[[Path, Choices], Recording]
+    contents: Callable[[Path], list[Row]] | None = None
+    takes_folder: bool = False
 
 
 def unreadable(path: Path, error: OSError) -> EiferError:
@@ -83,10 +106,10 @@ def unreadable(path: Path, error: OSError) -> EiferError:
 
 
 def check_readable(path: Path) -> None:
-    """Raise `EiferError` unless `path` is a file with content that may be read."""
+    """Raise `EiferError` unless `path` is a folder or a file with content that may be read."""
     try:
         if path.is_dir():
-            raise EiferError(f"{path} is a folder, not a recording.", "Choose a file in it.")
+            return
         size = path.stat().st_size
     except OSError as error:
         raise unreadable(path, error) from error
@@ -98,6 +121,8 @@ def check_readable(path: Path) -> None:
 
 def finish(recording: Recording, choices: Choices) -> Recording:
     """Apply the user's choices that mean the same in every format, then check."""
+    if choices.names:
+        recording = replace(recording, channels=_names(recording, choices.names))
     if choices.drop:
         recording = _without(recording, choices.drop)
     if choices.envelope is not None:
@@ -151,7 +176,7 @@ def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
     seen: dict[str, int] = {}
     unique, notes = [], []
     for index, raw in enumerate(names):
-        name = raw.strip() or f"channel {index + 1}"
+        name = one_line(raw) or f"channel {index + 1}"
         count = seen[name] = seen.get(name, 0) + 1
         if count > 1:
             notes.append(
@@ -164,6 +189,32 @@ def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
 def file_name(recording: Recording) -> str:
     """The short name of a recording for sentences."""
     return Path(str(recording.source.get("file", "The recording"))).name
+
+
+def plain_unit(text: str) -> str:
+    """A unit as the rest of the package writes it: ``uV`` for every kind of micro, ``?`` for none.
+
+    ``Â`` is what is left of a micro sign whose two bytes of UTF-8 were read as Latin-1.
+    """
+    return one_line(text).replace("Â", "").replace("µ", "u").replace("μ", "u") or "?"
+
+
+def damaged(path: Path, kind: str, why: str) -> EiferError:
+    """The error for a file whose content contradicts itself."""
+    reason = one_line(why).rstrip(".")
+    return EiferError(f"{path.name} is a damaged {kind}: {reason}.", "Copy or export it again.")
+
+
+def one_line(text: str) -> str:
+    """A text from a file without line breaks and control characters, for names and sentences."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _index(name: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise EiferError(f"{name}={value!r} is not a whole number.", "Count from 0.") from error
 
 
 def _rate(value: Any) -> float:
@@ -185,6 +236,16 @@ def _units(recording: Recording, units: str | tuple[str, ...]) -> tuple[str, ...
             "Give one unit for all or one per channel.",
         )
     return units
+
+
+def _names(recording: Recording, names: tuple[str, ...]) -> tuple[str, ...]:
+    count = len(recording.channels)
+    if len(names) != count or len(set(names)) != count:
+        raise EiferError(
+            f"{len(set(names))} different names were given for {count} channels.",
+            "Give one name per channel, in the order of the file.",
+        )
+    return tuple(str(name) for name in names)
 
 
 def _without(recording: Recording, drop: tuple[str, ...]) -> Recording:
