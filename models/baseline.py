@@ -161,6 +161,26 @@ def make_card(table: Mapping[str, Any]) -> ModelCard:
     )  # fmt: skip
 
 
+#: The network, operation by operation: name, inputs, output, attributes.
+_STEPS: tuple[tuple[Any, ...], ...] = (
+    ("Relu", ["activity"], "drive"),
+    ("MatMul", ["drive", "mix"], "mixed"),
+    ("Sub", ["mixed", "threshold"], "above"),
+    ("Relu", ["above"], "measured"),
+    ("Gather", ["measured", "together"], "partners", {"axis": 1}),
+    ("ReduceMin", ["partners"], "smallest", {"axes": [2], "keepdims": 0}),
+    ("Mul", ["smallest", "together_gain"], "inferred"),
+    ("Concat", ["measured", "inferred"], "units", {"axis": 1}),
+    ("MatMul", ["units", "against"], "taken"),
+    ("Sub", ["units", "taken"], "left"),
+    ("Relu", ["left"], "net"),
+    ("MatMul", ["net", "output"], "sum"),
+    ("Mul", ["sum", "minus_steepness"], "exponent"),
+    ("Exp", ["exponent"], "remainder"),
+    ("Sub", ["one", "remainder"], "coefficients"),
+)
+
+
 def build_model(table: Mapping[str, Any]) -> bytes:
     """Make the ONNX file: (n, 22) activity to (n, 52) ARKit coefficients, both float32.
 
@@ -181,24 +201,7 @@ def build_model(table: Mapping[str, Any]) -> bytes:
         "together_gain": m.together_gain, "against": m.against, "output": m.output,
         "minus_steepness": np.float32(-m.steepness), "one": np.float32(1),
     }  # fmt: skip
-    steps = (
-        ("Relu", ["activity"], "drive"),
-        ("MatMul", ["drive", "mix"], "mixed"),
-        ("Sub", ["mixed", "threshold"], "above"),
-        ("Relu", ["above"], "measured"),
-        ("Gather", ["measured", "together"], "partners", {"axis": 1}),
-        ("ReduceMin", ["partners"], "smallest", {"axes": [2], "keepdims": 0}),
-        ("Mul", ["smallest", "together_gain"], "inferred"),
-        ("Concat", ["measured", "inferred"], "units", {"axis": 1}),
-        ("MatMul", ["units", "against"], "taken"),
-        ("Sub", ["units", "taken"], "left"),
-        ("Relu", ["left"], "net"),
-        ("MatMul", ["net", "output"], "sum"),
-        ("Mul", ["sum", "minus_steepness"], "exponent"),
-        ("Exp", ["exponent"], "remainder"),
-        ("Sub", ["one", "remainder"], "coefficients"),
-    )
-    nodes = [helper.make_node(op, i, [o], name=o, **dict(*rest)) for op, i, o, *rest in steps]
+    nodes = [helper.make_node(op, i, [o], name=o, **dict(*rest)) for op, i, o, *rest in _STEPS]
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes, table["name"],
