@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,21 @@ import numpy as np
 
 from ..errors import EiferError
 from .activity import Activity
-from .envelope import Enveloper, get_preset, resample_envelope
-from .filters import FLAT, ZeroPhase, design_chain, find_mains
+from .causal import CausalChain
+from .envelope import Enveloper, resample_envelope
+from .filters import FLAT, find_mains
 from .montage import Montage, map_channels
 from .normalise import normalise
+from .presets import Preset, get_preset
 from .readers.base import check_finite, check_rate, file_name
 from .recording import Recording
+from .zero_phase import ZeroPhase
 
 #: Frames per second when the caller names none, unless the recording is slower.
 DEFAULT_RATE_HZ = 100.0
 _SHORTEST_S = 0.25
 #: The spectrum for the mains is taken from this much of the middle.
-_MAINS_S = 20.0
+_MAINS_S = 10.0
 #: Above this many samples per channel the transforms run in single precision.
 _DOUBLE_UP_TO = 300_000
 #: Each thread holds a few copies of one channel; two keep ten minutes at 4096 Hz under 1 GB.
@@ -41,16 +44,18 @@ def to_activity(
 
     Raw EMG loses its mean, is band-passed (20 to 450 Hz, or up to 0.45 of the sampling rate),
     freed of mains hum where the spectrum shows some, made an envelope by the preset, and read
-    off at the frame times; all with zero phase. Envelopes skip the filters. Then rest becomes
-    0 and strong activity 1 (see `signals.normalise`).
+    off at the frame times; all with zero phase, except with the preset ``"live"``. Envelopes
+    skip the filters. Then rest becomes 0 and strong activity 1 (see `signals.normalise`).
 
     Parameters
     ----------
     recording : Recording
     preset : str
-        ``"clinical"`` (rectified, 6 Hz low-pass) or ``"rms100"`` (RMS over 100 ms).
+        ``"clinical"`` (rectified, 6 Hz low-pass), ``"rms100"`` (RMS over 100 ms), ``"live"``
+        (what a live view shows, with its delay) or ``"mam"`` (as the MaM data set has it).
     rate_hz : float, optional
-        Frames per second; the lower of the recording's own and 100 when not given.
+        Frames per second; when not given the preset's own, else the lower of the recording's
+        and 100.
     profile : mapping or path-like, optional
         Baseline and scale per muscle from a calibration.
     montage : Montage, mapping or path-like, optional
@@ -70,27 +75,26 @@ def to_activity(
     chosen = get_preset(preset)
     check_rate(recording)
     _check_length(recording)
-    rate = _frame_rate(recording, rate_hz)
+    rate = _frame_rate(recording, rate_hz, chosen)
     found = map_channels(recording.channels, montage)
-    times = np.arange(
-        int(np.floor((recording.n_samples - 1) / recording.rate_hz * rate + 1e-9)) + 1
-    )
+    times_s = frame_times(recording, rate)
     channels = list(dict.fromkeys(found.channels.values()))
     indices = [recording.channels.index(name) for name in channels]
     if recording.holds_envelope:
-        envelopes, words = _held_envelopes(recording, indices, times / rate)
+        envelopes, words, delay_ms = _held_envelopes(recording, indices, times_s)
     else:
-        envelopes, words = _envelopes(recording, indices, times / rate, chosen.name)
-    columns = [channels.index(found.channels[muscle]) for muscle in found.muscles]
-    normal = normalise(envelopes[:, columns], rate, found.muscles, profile)
+        envelopes, words, delay_ms = filtered_envelopes(recording, indices, times_s, chosen)
+    envelopes = envelopes[:, [channels.index(name) for name in found.channels.values()]]
+    normal = normalise(envelopes, rate, found.muscles, profile)
     return Activity(
-        values=normal.apply(envelopes[:, columns]),
+        values=normal.apply(envelopes),
         rate_hz=rate,
         muscles=found.muscles,
         baseline=normal.baseline,
         scale=normal.scale,
         channels=tuple(found.channels.values()),
         filters=(*words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes),
+        delay_ms=delay_ms,
         unmapped=found.unmapped,
         events=tuple((e.onset_s, e.name, e.duration_s) for e in recording.events),
         source={
@@ -102,6 +106,12 @@ def to_activity(
     )
 
 
+def frame_times(recording: Recording, rate_hz: float) -> np.ndarray:
+    """Seconds after the first sample of the frames at `rate_hz` within the recording."""
+    last = int(np.floor((recording.n_samples - 1) / recording.rate_hz * rate_hz + 1e-9))
+    return np.arange(last + 1) / rate_hz
+
+
 def _check_length(recording: Recording) -> None:
     if recording.n_samples < 2 or recording.duration_s < _SHORTEST_S:
         raise EiferError(
@@ -111,9 +121,10 @@ def _check_length(recording: Recording) -> None:
         )
 
 
-def _frame_rate(recording: Recording, wanted: float | None) -> float:
+def _frame_rate(recording: Recording, wanted: float | None, preset: Preset) -> float:
     if wanted is None:
-        return min(recording.rate_hz, DEFAULT_RATE_HZ)
+        own = DEFAULT_RATE_HZ if recording.holds_envelope else preset.frame_rate_hz
+        return min(recording.rate_hz, own or DEFAULT_RATE_HZ)
     rate = float(wanted)
     if not 1.0 <= rate <= 1000.0:
         raise EiferError(f"A frame rate of {rate:g} Hz is out of range.", "Choose 1 to 1000.")
@@ -122,38 +133,84 @@ def _frame_rate(recording: Recording, wanted: float | None) -> float:
 
 def _held_envelopes(
     recording: Recording, indices: list[int], times_s: np.ndarray
-) -> tuple[np.ndarray, tuple[str, ...]]:
+) -> tuple[np.ndarray, tuple[str, ...], float]:
     columns = []
     for index in indices:
         values = np.asarray(recording.channel(index), np.float64)
         check_finite(file_name(recording), recording.channels[index], values, recording.rate_hz)
         columns.append(np.maximum(resample_envelope(values, recording.rate_hz, times_s), 0.0))
     words = ("the recording holds envelopes already, so no filter was applied", "clamped at 0")
-    return np.stack(columns, axis=1), words
+    return np.stack(columns, axis=1), words, 0.0
 
 
-def _envelopes(
-    recording: Recording, indices: list[int], times_s: np.ndarray, preset: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    n, rate, chosen = recording.n_samples, recording.rate_hz, get_preset(preset)
-    dtype = np.float64 if n <= _DOUBLE_UP_TO else np.float32
+def filtered_envelopes(
+    recording: Recording, indices: list[int], times_s: np.ndarray, preset: Preset
+) -> tuple[np.ndarray, tuple[str, ...], float]:
+    """Envelopes of raw channels by a preset, before any normalisation.
+
+    Parameters
+    ----------
+    recording : Recording
+    indices : list of int
+        Channels.
+    times_s : numpy.ndarray
+        Where the envelopes are wanted, seconds after the first sample.
+    preset : Preset
+
+    Returns
+    -------
+    envelopes : numpy.ndarray
+        (n_frames, n_channels) float64, in the channels' units.
+    words : tuple of str
+        The chain in words, in order.
+    delay_ms : float
+        0 for zero-phase chains.
+    """
+    n, rate = recording.n_samples, recording.rate_hz
     mains = find_mains(_middle(recording, indices), rate)
-    chain = design_chain(rate, mains)
-    band = ZeroPhase(n, rate, chain.sos, dtype, mains)
-    enveloper = Enveloper(chosen, n, rate, times_s, dtype)
+    run, words, delay_ms = _runner(preset, n, rate, times_s, mains)
 
     def one(index: int) -> np.ndarray:
         raw = recording.channel(index)
-        check_finite(file_name(recording), recording.channels[index], raw, rate)
-        centred = raw - raw.mean()
-        if np.abs(centred).max() <= FLAT * np.abs(raw).max():
+        low, high, mean = raw.min(), raw.max(), raw.mean()
+        if not np.isfinite(mean):
+            check_finite(file_name(recording), recording.channels[index], raw, rate)
+        if max(high - mean, mean - low) <= FLAT * max(high, -low):
             return np.zeros(len(times_s))  # the mean leaves dust, which is no signal
-        return enveloper(band(centred.astype(dtype)))
+        centred: np.ndarray = np.empty(len(raw), _precision(n))
+        return run(np.subtract(raw, mean, out=centred, casting="same_kind"))
 
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         columns = list(pool.map(one, indices))
-    words = ("mean removed", *chain.words, chosen.words, "clamped at 0")
-    return np.stack(columns, axis=1), words
+    return np.stack(columns, axis=1), ("mean removed", *words, "clamped at 0"), delay_ms
+
+
+def _runner(
+    preset: Preset, n_samples: int, rate_hz: float, times_s: np.ndarray, mains: tuple[float, ...]
+) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[str, ...], float]:
+    """What turns one centred channel into its envelope, in words too, and its delay in ms."""
+    if preset.causal:
+        chain = CausalChain(preset, rate_hz, 1, mains)
+
+        def causal(samples: np.ndarray) -> np.ndarray:
+            own = CausalChain(preset, rate_hz, 1, mains)
+            every = own.process(samples[None])[0]
+            return np.interp(times_s * rate_hz, np.arange(n_samples), every)
+
+        return causal, chain.words, chain.delay_ms
+    dtype = _precision(n_samples)
+    filters = preset.band(rate_hz, mains)
+    band = ZeroPhase(n_samples, rate_hz, filters, dtype, mains)
+    enveloper = Enveloper(preset, n_samples, rate_hz, times_s, dtype)
+
+    def zero_phase(samples: np.ndarray) -> np.ndarray:
+        return enveloper(band(samples))
+
+    return zero_phase, (*filters.words, preset.words, "all zero-phase"), 0.0
+
+
+def _precision(n_samples: int) -> type:
+    return np.float64 if n_samples <= _DOUBLE_UP_TO else np.float32
 
 
 def _middle(recording: Recording, indices: list[int]) -> np.ndarray:

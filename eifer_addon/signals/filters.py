@@ -1,9 +1,7 @@
-"""Filters described once and applied with zero phase through the frequency domain.
+"""The design of the filters for raw EMG, and the search for mains hum in a spectrum.
 
-A zero-phase filter (forward and backward, as ``scipy.signal.sosfiltfilt`` does it) multiplies
-the spectrum by the squared magnitude of the filter. Doing just that costs two transforms for
-the whole chain, however many notches it has, and equals ``sosfiltfilt`` away from the edges.
-The chain keeps its second-order sections, so a causal path can run the same description.
+A `FilterChain` holds second-order sections and says nothing of how they run: `zero_phase` runs
+them forward and backward offline, `causal` runs them once, sample by sample.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, signal
+from scipy import signal
 
 #: Surface EMG of the face: Fridlund and Cacioppo 1986; van Boxtel, Psychophysiology 38 (2001).
 BAND_HZ = (20.0, 450.0)
@@ -21,6 +19,7 @@ SHRUNK = 0.45
 #: Under this rate a part of the EMG band is lost.
 FULL_BAND_RATE_HZ = 500.0
 MAINS_HZ = (50.0, 60.0)
+PUBLISHED_BAND_HZ, PUBLISHED_TAPS, PUBLISHED_NOTCH_QUALITY = (10.0, 500.0), 129, 2.0
 #: Width of each notch between its half-power points.
 NOTCH_WIDTH_HZ = 1.5
 #: A mains line stands this far above the median power of its neighbourhood.
@@ -31,29 +30,49 @@ _LINE_REACH_HZ = 0.75
 _WELCH_S = 2.0
 #: A channel that varies by less than this part of its size is flat: its rest is rounding.
 FLAT = 1e-9
-#: Extension at each end: a second at full size, longer than any filter here rings, and a
-#: second of fading out.
-_PAD_S = 2.0
 
 
 @dataclass(frozen=True)
 class FilterChain:
-    """Second-order sections and what they do, in words.
+    """Filters in a row and what they do, in words.
 
     Attributes
     ----------
     sos : numpy.ndarray
-        (n_sections, 6), applied once forward and once backward.
+        Second-order sections (n_sections, 6).
     words : tuple of str
         One sentence part per step.
+    taps : numpy.ndarray or None
+        A symmetric FIR filter of odd length beside the sections.
     """
 
     sos: np.ndarray
-    words: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    taps: np.ndarray | None = None
 
-    def power(self, frequencies_hz: np.ndarray, rate_hz: float) -> np.ndarray:
-        """Squared magnitude at `frequencies_hz`: what forward and backward filtering multiplies."""
-        return squared_magnitude(self.sos, frequencies_hz, rate_hz)
+    def zero_phase_gain(self, frequencies_hz: np.ndarray, rate_hz: float) -> np.ndarray:
+        """What zero-phase filtering multiplies a spectrum by.
+
+        The sections run forward and backward, so their magnitude counts twice; the symmetric
+        FIR filter runs once with its delay taken out, as is usual for each kind.
+        """
+        gain = squared_magnitude(self.sos, frequencies_hz, rate_hz)
+        if self.taps is not None:
+            half = len(self.taps) // 2
+            phase = np.exp(2j * np.pi * np.asarray(frequencies_hz) / rate_hz)
+            # Horner's rule over the taps, then the delay of half of them is taken out.
+            response = np.zeros_like(phase)
+            for tap in self.taps:
+                response = response * phase + tap
+            gain = gain * (response * phase**-half).real
+        return np.asarray(gain)
+
+    def impulse_response(self, n_samples: int) -> np.ndarray:
+        """Causal response to one sample of size 1, shape (n_samples,)."""
+        impulse = np.zeros(n_samples)
+        impulse[0] = 1.0
+        response = signal.sosfilt(self.sos, impulse)
+        return np.asarray(response if self.taps is None else signal.lfilter(self.taps, 1, response))
 
 
 def design_chain(rate_hz: float, mains: tuple[float, ...] = ()) -> FilterChain:
@@ -68,7 +87,7 @@ def design_chain(rate_hz: float, mains: tuple[float, ...] = ()) -> FilterChain:
     """
     low, high = BAND_HZ[0], min(BAND_HZ[1], SHRUNK * rate_hz)
     sections = [signal.butter(BAND_ORDER, (low, high), "bandpass", fs=rate_hz, output="sos")]
-    text = f"band-pass {low:g}-{high:g} Hz (Butterworth order {BAND_ORDER}, zero-phase)"
+    text = f"band-pass {low:g}-{high:g} Hz (Butterworth order {BAND_ORDER})"
     if rate_hz < FULL_BAND_RATE_HZ:
         text += f", shrunk because {rate_hz:g} Hz loses a part of the EMG band"
     words = [text]
@@ -78,99 +97,48 @@ def design_chain(rate_hz: float, mains: tuple[float, ...] = ()) -> FilterChain:
         sections.append(signal.tf2sos(b, a))
     if inside:
         listed = ", ".join(f"{f:g}" for f in inside)
-        words.append(f"notches {NOTCH_WIDTH_HZ:g} Hz wide at {listed} Hz (zero-phase)")
+        words.append(f"notches {NOTCH_WIDTH_HZ:g} Hz wide at {listed} Hz")
     else:
         words.append("no mains hum found, so no notch")
     return FilterChain(np.vstack(sections), tuple(words))
 
 
-def squared_magnitude(sos: np.ndarray, frequencies_hz: np.ndarray, rate_hz: float) -> np.ndarray:
-    """|H(f)|² of second-order sections, float64, shape of `frequencies_hz`."""
-    cos1 = np.cos(2 * np.pi * np.asarray(frequencies_hz, np.float64) / rate_hz)
-    cos2 = 2 * cos1 * cos1 - 1
-    power = np.ones_like(cos1)
-    for b0, b1, b2, a0, a1, a2 in sos:
-        # |b0 + b1 z + b2 z²|² on the unit circle, without complex numbers.
-        top = b0**2 + b1**2 + b2**2 + 2 * b1 * (b0 + b2) * cos1 + 2 * b0 * b2 * cos2
-        bottom = a0**2 + a1**2 + a2**2 + 2 * a1 * (a0 + a2) * cos1 + 2 * a0 * a2 * cos2
-        power *= np.maximum(top, 0.0) / bottom
-    return power
+def design_published_chain(rate_hz: float, mains: tuple[float, ...] = ()) -> FilterChain:
+    """The filters of the MaM and MMM data sets (Büchner and others, Zenodo 16636409).
 
-
-class ZeroPhase:
-    """One zero-phase gain for many signals of the same length.
+    A notch of quality 2 at the mains, whether there is hum or not, and an FIR band-pass of 129
+    taps with a Hamming window. Made for 4096 Hz; the taps stay as many at other rates.
 
     Parameters
     ----------
-    n_samples : int
-        Length of the signals.
     rate_hz : float
-        Their sampling rate.
-    sos : numpy.ndarray
-        Sections to apply forward and backward.
-    dtype : type
-        numpy.float32 halves time and memory; numpy.float64 for comparisons.
-    lines_hz : tuple of float
-        Mains hum in the signals. Beyond the ends it is continued in phase; a mere reflection
-        would break its phase there, and each notch would ring into the signal for 0.3 s.
-    keep_rate_hz : float
-        For a low-pass: :meth:`dense` gives the signal at about this rate, because leaving out
-        the empty high part of the spectrum resamples without a further filter.
+        Sampling rate of the raw signal.
+    mains : tuple of float
+        From :func:`find_mains`; tells 60 Hz from the published 50 Hz.
     """
+    line = 60.0 if mains and abs(mains[0] - 60.0) < 5.0 else 50.0
+    sos = signal.tf2sos(*signal.iirnotch(line, PUBLISHED_NOTCH_QUALITY, fs=rate_hz))
+    low, high = PUBLISHED_BAND_HZ[0], min(PUBLISHED_BAND_HZ[1], SHRUNK * rate_hz)
+    taps = signal.firwin(PUBLISHED_TAPS, (low, high), pass_zero=False, window="hamming", fs=rate_hz)
+    words = (
+        f"notch of quality {PUBLISHED_NOTCH_QUALITY:g} at {line:g} Hz",
+        f"band-pass {low:g}-{high:g} Hz (FIR, {PUBLISHED_TAPS} taps, Hamming)",
+    )
+    return FilterChain(sos, words, taps)
 
-    def __init__(
-        self, n_samples: int, rate_hz: float, sos: np.ndarray, dtype: type = np.float32,
-        lines_hz: tuple[float, ...] = (), keep_rate_hz: float = np.inf,
-    ) -> None:  # fmt: skip
-        self.n_samples, self.rate_hz, self.dtype = n_samples, rate_hz, dtype
-        self.left = max(1, min(n_samples - 1, round(_PAD_S * rate_hz)))
-        self.total = int(fft.next_fast_len(n_samples + 2 * self.left, real=True))
-        wanted = int(np.ceil(self.total * min(1.0, keep_rate_hz / rate_hz)))
-        self.kept = min(self.total, int(fft.next_fast_len(wanted, real=True)))
-        frequencies = np.arange(self.kept // 2 + 1) * (rate_hz / self.total)
-        self.gain: np.ndarray = squared_magnitude(sos, frequencies, rate_hz).astype(dtype)
-        fade = np.minimum(2 * np.arange(self.left) / self.left, 1.0)
-        ramp = 0.5 - 0.5 * np.cos(np.pi * fade)
-        # The tapered ends meet at zero, so the wrap-around of the transform carries nothing.
-        self.taper: np.ndarray = ramp.astype(dtype)
-        # Sines and cosines over the pad and as much of the signal, time 0 at the first sample.
-        phase = np.outer(np.arange(-self.left, self.left + 1), lines_hz) * (2 * np.pi / rate_hz)
-        self.lines = np.hstack([np.sin(phase), np.cos(phase)])
-        self.fit = np.linalg.pinv(self.lines[self.left :])
 
-    def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """The filtered signal, shape (n_samples,), at its own rate."""
-        back: np.ndarray = fft.irfft(self._spectrum(samples), self.total)
-        return back[self.left : self.left + self.n_samples]
-
-    def dense(self, samples: np.ndarray) -> tuple[np.ndarray, float]:
-        """The extended filtered signal at the kept rate, and kept samples per sample.
-
-        Sample k of the signal stands at ``(left + k) * ratio``.
-        """
-        ratio = self.kept / self.total
-        return fft.irfft(self._spectrum(samples), self.kept) * ratio, ratio
-
-    def _spectrum(self, samples: np.ndarray) -> np.ndarray:
-        values: np.ndarray = fft.rfft(self._extended(samples))[: len(self.gain)]
-        values *= self.gain
-        return values
-
-    def _extended(self, samples: np.ndarray) -> np.ndarray:
-        x: np.ndarray = np.zeros(self.total, self.dtype)
-        n, left = self.n_samples, self.left
-        x[left : left + n] = samples
-        x[:left] = self._before(samples[: left + 1]) * self.taper
-        after = self._before(samples[: -left - 2 : -1] if n > left + 1 else samples[::-1])
-        x[left + n : 2 * left + n] = (after * self.taper)[::-1]
-        return x
-
-    def _before(self, start: np.ndarray) -> np.ndarray:
-        """What stands before `start` (left + 1,): the hum continued, the rest reflected oddly."""
-        amplitudes = self.fit @ start
-        rest = start - self.lines[self.left :] @ amplitudes
-        reflected: np.ndarray = 2 * rest[0] - rest[:0:-1]
-        return reflected + self.lines[: self.left] @ amplitudes
+def squared_magnitude(sos: np.ndarray, frequencies_hz: np.ndarray, rate_hz: float) -> np.ndarray:
+    """|H(f)|² of second-order sections, float64, shape of `frequencies_hz`."""
+    # sin²(w/2) instead of cos(w): near 0 Hz, where a narrow low-pass has all its response, the
+    # differences of cosines would lose eight of sixteen digits.
+    s = np.sin(np.pi * np.asarray(frequencies_hz, np.float64) / rate_hz) ** 2
+    power = np.ones_like(s)
+    for section in np.atleast_2d(sos):
+        (b0, b1, b2), (a0, a1, a2) = section[:3], section[3:]
+        top = (b0 + b1 + b2) ** 2 - 4 * s * (b1 * (b0 + b2) + 4 * b0 * b2) + 16 * b0 * b2 * s * s
+        bottom = (a0 + a1 + a2) ** 2 - 4 * s * (a1 * (a0 + a2) + 4 * a0 * a2) + 16 * a0 * a2 * s * s
+        power *= np.maximum(top, 0.0) / bottom
+    return power
 
 
 def find_mains(segments: np.ndarray, rate_hz: float) -> tuple[float, ...]:
@@ -196,7 +164,7 @@ def find_mains(segments: np.ndarray, rate_hz: float) -> tuple[float, ...]:
     segments = segments[~flat]
     if not len(segments):
         return ()
-    frequencies, power = signal.welch(segments, rate_hz, nperseg=length, detrend="linear")
+    frequencies, power = signal.welch(segments, rate_hz, nperseg=length)
     highest = min(SHRUNK * rate_hz, BAND_HZ[1])
     ratios = {f: _line_ratios(frequencies, power, f) for f in MAINS_HZ if f < highest}
     nominal = max(ratios, key=lambda f: ratios[f].max(), default=0.0)
