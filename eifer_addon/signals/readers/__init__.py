@@ -13,11 +13,18 @@ from typing import Any
 
 from ...errors import EiferError
 from ..recording import Recording
-from . import edf, fmov, mmm, table, xdf
+from . import bdf, edf, fmov, mmm, table, xdf
 from .base import Choices, Reader, Row, check_readable, finish, unreadable
 
 #: Asked in this order; the specific text formats come before the general table.
-READERS: tuple[Reader, ...] = (edf.READER, xdf.READER, fmov.READER, mmm.READER, table.READER)
+READERS: tuple[Reader, ...] = (
+    edf.READER,
+    bdf.READER,
+    xdf.READER,
+    fmov.READER,
+    mmm.READER,
+    table.READER,
+)
 _HEAD_BYTES = 65536
 
 
