@@ -1,5 +1,7 @@
 """Ten expressions of the open head on one sheet, or any list of them.
 
+Run it with::
+
     python examples/contact_sheet.py sheet.png [workbench|cycles] [size]
 """
 

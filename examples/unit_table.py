@@ -2,7 +2,7 @@
 
 Every unit is raised to 1 on the rig, rendered with Workbench and read by MediaPipe's Face
 Landmarker, which was trained on real faces and knows nothing of this head. Each picture is read
-twice, also mirrored, so that the network's own left-right bias cancels.
+twice, also mirrored, so that the network's own left-right bias cancels. Run it with::
 
     python examples/unit_table.py [units.md]
 """

@@ -45,9 +45,7 @@ def make_parts(source: Source, neutral: np.ndarray) -> Part:
 
 def closed_neutral(source: Source) -> np.ndarray:
     """The averaged adult (19158, 3) in dm with closed lips, left and right the same."""
-    opening = source.unit("jawOpen")
-    even = (opening + opening[source.mirror] * np.array([-1.0, 1.0, 1.0])) / 2.0
-    return source.neutral() - _LIP_CLOSURE * even
+    return source.neutral() - _LIP_CLOSURE * expressions.even_units(source)["jawOpen"]
 
 
 def build_head(source: Source) -> HeadModel:

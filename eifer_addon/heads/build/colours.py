@@ -20,7 +20,7 @@ SHADE = np.array([0.33, 0.165, 0.115])
 MOUTH = np.array([0.16, 0.035, 0.03])
 BROWS = np.array([0.056, 0.033, 0.021])
 LASHES = np.array([0.012, 0.008, 0.006])
-TEETH = np.array([0.72, 0.66, 0.54])
+TEETH = np.array([0.82, 0.77, 0.66])
 GUMS = np.array([0.38, 0.12, 0.11])
 TONGUE = np.array([0.42, 0.13, 0.12])
 SCLERA = np.array([0.78, 0.74, 0.71])
@@ -31,8 +31,8 @@ PUPIL = np.array([0.002, 0.002, 0.002])
 _FLUSHED = (((0.42, 7.08, 1.25), 0.30, 0.45), ((0.0, 7.02, 1.62), 0.16, 0.45),
             ((0.0, 6.47, 1.35), 0.18, 0.20), ((0.72, 7.15, 0.35), 0.30, 0.35))  # fmt: skip
 #: The hairline: azimuth in degrees from the front about a vertical axis, height in dm.
-_HAIRLINE = ((0, 8.0), (14, 8.02), (30, 8.06), (42, 7.98), (54, 7.78), (62, 7.55), (72, 7.42), (80, 7.44),
-             (95, 7.52), (108, 7.40), (118, 7.12), (135, 6.95), (180, 6.86))  # fmt: skip
+_HAIRLINE = ((0, 8.0), (14, 8.02), (30, 8.06), (42, 7.98), (54, 7.78), (62, 7.55), (72, 7.42),
+             (80, 7.44), (95, 7.52), (108, 7.4), (118, 7.12), (135, 6.95), (180, 6.86))  # fmt: skip
 _HAIRLINE_SOFT = 0.2
 _SCALP_AXIS_Z = 0.35
 #: The hollow of the left nostril (dm) and how far its dark reaches.
@@ -82,7 +82,7 @@ def paint(part: Part, source: Source, neutral: np.ndarray) -> np.ndarray:
     for arch in ARCHES:
         for tag, colour in ((f"{arch}-teeth", TEETH), (f"{arch}-gums", GUMS)):
             piece = part.tags == tag
-            depth = np.interp(points[piece][:, 2], [0.95, 1.3], [0.3, 1.0])
+            depth = np.interp(points[piece][:, 2], [0.95, 1.25], [0.3, 1.0])
             shade = crown_shade() if colour is TEETH else 1.0
             colours[piece] = colour * (depth * shade)[:, None]
     return colours
@@ -113,8 +113,8 @@ def _paint_eye() -> np.ndarray:
     fibre = 1.0 + 0.12 * np.cos(np.pi * turn) * np.cos(1.9 * turn)
     iris = (inner + (outer - inner) * (1.0 - across)[:, None]) * fibre[:, None]
     colours = np.where((angle < 9.0)[:, None], PUPIL, iris)
-    colours = np.where((angle > 20.5)[:, None], LIMBUS, colours)  # noqa: PLR2004 -- the dark ring
-    return np.where((angle > 22.0)[:, None], SCLERA, colours)  # noqa: PLR2004
+    colours = np.where((angle > 20.5)[:, None], LIMBUS, colours)
+    return np.where((angle > 22.0)[:, None], SCLERA, colours)
 
 
 def scalp_share(points: np.ndarray) -> np.ndarray:
@@ -136,7 +136,7 @@ def skin_materials(part: Part, source: Source, neutral: np.ndarray) -> np.ndarra
     corner = np.where(part.polygons < 0, part.polygons[:, :1], part.polygons)
     for name, mask in (("lips", "lips"), ("mouth", "inside-mouth")):
         share = sample_mask(source.mask(mask), uv)[corner].mean(axis=1)
-        materials[(part.materials == "skin") & (share > 0.5)] = name  # noqa: PLR2004 -- majority
+        materials[(part.materials == "skin") & (share > 0.5)] = name
     shorn = scalp_share(part.place(neutral)) * (1.0 - sample_mask(source.mask("ears"), uv))
-    materials[(materials == "skin") & (shorn[corner].mean(axis=1) > 0.5)] = "scalp"  # noqa: PLR2004
+    materials[(materials == "skin") & (shorn[corner].mean(axis=1) > 0.5)] = "scalp"
     return materials

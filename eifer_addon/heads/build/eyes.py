@@ -13,7 +13,7 @@ SEGMENTS = 32
 #: Angle in degrees of each ring from the front pole. The visible iris of an adult is 11.7 mm
 #: wide (Ruefer et al. 2005) and the base mesh's eyeball 31 mm, so the iris ends near 22 degrees.
 RINGS_DEG = (4.5, 8.6, 9.4, 12.5, 16.0, 19.0, 21.2, 22.6, 27.0, 34.0, 43.0, 54.0, 68.0, 85.0,
-             105.0, 130.0, 155.0)  # fmt: skip
+             105.0, 140.0)  # fmt: skip
 PUPIL_DEG = 9.0
 IRIS_DEG = 21.5
 GROUPS = {"left_eye": "helper-l-eye", "right_eye": "helper-r-eye"}

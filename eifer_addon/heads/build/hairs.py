@@ -22,7 +22,7 @@ BROW_LINE = np.array(
         [0.520, 7.492, 0.005],
     ]
 )
-BROW_HAIRS = 520
+BROW_HAIRS = 420
 BROW_SEED = 20250611
 #: Strip of the base mesh, number of lashes, and their length as a multiple of the strip's width
 #: (its inner half is hidden in the lid).
@@ -91,17 +91,14 @@ class Surface:
 
 
 def _blade_polygons(n: int) -> np.ndarray:
-    """A quad and a triangle for each blade: root left and right, middle left and right, tip."""
-    start = 5 * np.arange(n)[:, None]
-    quad = start + np.array([[0, 1, 3, 2]])
-    tip = np.concatenate([start + np.array([[2, 3, 4]]), np.full((n, 1), -1)], axis=1)
-    return np.stack([quad, tip], axis=1).reshape(-1, 4)
+    """One slender quad for each blade: root, right and left of its middle, tip."""
+    return 4 * np.arange(n)[:, None] + np.array([[0, 1, 3, 2]])
 
 
 def _blades(rows: Rows, offset: np.ndarray, tag: str, material: str) -> Part:
-    polygons = _blade_polygons(len(offset) // 5)
+    polygons = _blade_polygons(len(offset) // 4)
     return Part(
-        rows, offset, polygons, np.zeros((1, 2)), np.where(polygons < 0, -1, 0),
+        rows, offset, polygons, np.zeros((1, 2)), np.zeros_like(polygons),
         np.full(len(polygons), material), np.full(len(offset), tag),
     )  # fmt: skip
 
@@ -148,10 +145,10 @@ def make_brow(surface: Surface, name: str) -> Part:
 def _grow(surface: Surface, root: np.ndarray, reach: np.ndarray, side: float, name: str) -> Part:
     """Blades from roots (n, 2) along reaches (n, 2), lifted off the skin towards the tip."""
     flip = np.array([side, 1.0])
-    width = 0.0017 * np.stack([-reach[:, 1], reach[:, 0]], 1)
+    width = 0.0021 * np.stack([-reach[:, 1], reach[:, 0]], 1)
     width /= np.linalg.norm(reach, axis=1, keepdims=True)
-    stations = [(0.0, 0.45, 0.001), (0.0, -0.45, 0.001), (0.45, 0.9, 0.007), (0.45, -0.9, 0.007),
-                (1.0, 0.0, 0.011)]  # fmt: skip
+    # Along and across a hair, and how far it stands off the skin (dm).
+    stations = [(0.0, 0.0, 0.001), (0.4, 1.0, 0.007), (0.4, -1.0, 0.007), (1.0, 0.0, 0.011)]
     points = [root + s * reach + side * w * width for s, w, _ in stations]
     plan = np.stack(points, axis=1).reshape(-1, 2) * flip
     weights, _, normals = surface.drop(plan)
@@ -175,11 +172,11 @@ def make_lashes(mesh: BaseMesh, neutral: np.ndarray, side: str, row: str) -> Par
     ahead = _along(root, neutral, at + 0.02) - _along(root, neutral, at - 0.02)
     across = ahead * (0.5 * LASH_WIDTH_DM / (0.04 * length))
     last = start + reach * (end - start)
-    middle = start + 0.6 * reach * (end - start)
-    blade = [start - across, start + across, middle - 0.7 * across, middle + 0.7 * across, last]
-    weights = np.stack(blade, axis=1).reshape(5 * count, len(neutral))
-    curl = np.zeros((5 * count, 3))
-    curl[:, 1] = np.tile([0.0, 0.0, 0.15, 0.15, 1.0], count) * LASH_CURL_DM[row]
+    middle = start + 0.45 * reach * (end - start)
+    blade = [start, middle - across, middle + across, last]
+    weights = np.stack(blade, axis=1).reshape(4 * count, len(neutral))
+    curl = np.zeros((4 * count, 3))
+    curl[:, 1] = np.tile([0.0, 0.1, 0.1, 1.0], count) * LASH_CURL_DM[row]
     return _blades(Rows(weights), curl, f"{side}-lashes-{row}", "lashes")
 
 

@@ -177,7 +177,7 @@ def principal_components(mixture: np.ndarray, vectors: np.ndarray, count: int) -
     variance, turn = np.linalg.eigh((inner + inner.T) / 2.0)
     order = np.argsort(-variance)[:count]
     mixing = root @ turn[:, order]
-    # An eigenvector's sign is arbitrary: the largest weight is made positive.
-    largest = np.abs(mixing).argmax(axis=0)
-    mixing *= np.sign(mixing[largest, np.arange(len(order))])
+    # An eigenvector's sign is arbitrary. A weighted sum settles it: the two sides of a face have
+    # weights of the same size, so the largest one would depend on rounding.
+    mixing *= np.sign(np.linspace(2.0, 1.0, len(mixing)) @ mixing)
     return Basis(mixing, variance[order] / variance.clip(min=0.0).sum())

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy import sparse
 
-Rows = sparse.csr_array
+Rows: TypeAlias = sparse.csr_array
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def affine_rows(points: np.ndarray, members: np.ndarray, neutral: np.ndarray) ->
 
 def join(parts: Sequence[Part]) -> Part:
     """Several parts as one, in order."""
-    starts = np.cumsum([0] + [len(part.offset) for part in parts])
-    uv_starts = np.cumsum([0] + [len(part.uv) for part in parts])
+    starts = np.cumsum([0] + [len(part.offset) for part in parts]).tolist()
+    uv_starts = np.cumsum([0] + [len(part.uv) for part in parts]).tolist()
     return Part(
         Rows(sparse.vstack([part.rows for part in parts], format="csr")),
         np.concatenate([part.offset for part in parts]),
@@ -165,7 +166,7 @@ def _refine(quads: np.ndarray, n: int, *, smooth: bool) -> tuple[Rows, np.ndarra
     touching = _incidence(side, len(edges)).T
     edge_points, corners = middle, sparse.eye_array(n, format="csr")
     if smooth:
-        inner = (count == 2).astype(float)  # noqa: PLR2004 -- two faces share an inner edge
+        inner = (count == 2).astype(float)
         both = sparse.diags_array(inner / 2.0) @ (middle + (touching @ faces) / 2.0)
         edge_points = both + sparse.diags_array(1.0 - inner) @ middle
         corners = _corners(quads, edges, n, faces, middle, inner)

@@ -143,7 +143,7 @@ def jaw_correctives(
     features = np.stack([np.sin(angles), np.cos(angles) - 1.0], axis=1)
     wanted = np.stack(
         [
-            _unskin(template, joint, weights[:, 2], angle, template + step * unit) - template
+            _unskin(joint, weights[:, 2], angle, template + step * unit) - template
             for step, angle in zip(_STEPS, angles, strict=True)
         ]
     )
@@ -157,9 +157,7 @@ def jaw_correctives(
     return correctives
 
 
-def _unskin(
-    template: np.ndarray, joint: np.ndarray, share: np.ndarray, angle: float, posed: np.ndarray
-) -> np.ndarray:
+def _unskin(joint: np.ndarray, share: np.ndarray, angle: float, posed: np.ndarray) -> np.ndarray:
     """Vertices before skinning with the jaw turned, given where they end."""
     turn = rodrigues(np.array([angle, 0.0, 0.0])) - np.eye(3)
     blend = np.eye(3) + share[:, None, None] * turn

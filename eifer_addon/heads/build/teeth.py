@@ -47,10 +47,9 @@ ARCHES = {
 _NARROW = 0.92
 _COLUMNS = 7
 #: Rows of a crown: fraction of its height from gum to edge, depth behind its face (dm).
-_ROWS = ((0.0, 0.006), (0.3, 0.0), (0.65, 0.0), (0.92, 0.004), (1.0, 0.014), (0.96, 0.03),
-         (0.5, 0.045))  # fmt: skip
+_ROWS = ((0.0, 0.006), (0.3, 0.0), (0.65, 0.0), (0.92, 0.004), (1.0, 0.014), (0.93, 0.035))
 _BULGE, _GAP = 0.010, 0.0012
-_GUM_COLUMNS = 57
+_GUM_COLUMNS = 43
 #: Rows of the gums: distance beyond the gum line (dm), depth behind the crowns' face (dm).
 _GUM_ROWS = ((-0.022, 0.022), (-0.004, 0.002), (0.03, -0.004), (0.09, 0.006), (0.14, 0.05))
 
@@ -87,7 +86,7 @@ def _curve(points: np.ndarray, arch: Arch) -> _Curve:
     knots[0, 0] = max(knots[0, 0], 0.0)
     knots[:, 0] *= _NARROW
     knots[:, 1] -= arch.setback
-    sided = knots[knots[:, 0] > 0.02]  # noqa: PLR2004 -- the midline is added once
+    sided = knots[knots[:, 0] > 0.02]
     front = np.array([[0.0, knots[:, 1].max() + 0.004, sided[0, 2]]])
     whole = np.concatenate([sided[::-1] * [-1, 1, 1], front, sided])
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(whole[:, :2], axis=0).T))])
@@ -121,7 +120,8 @@ def _part(
 
 def _crowns(curve: _Curve, arch: Arch) -> tuple[np.ndarray, np.ndarray]:
     across = np.linspace(-1.0, 1.0, _COLUMNS)
-    points, polygons = [], []
+    points: list[np.ndarray] = []
+    polygons: list[np.ndarray] = []
     for side in (1.0, -1.0):
         start = 0.0
         for width, height in zip(arch.widths, arch.heights, strict=True):
