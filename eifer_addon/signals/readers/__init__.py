@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import EiferError
 from ..recording import Recording
-from . import bdf, edf, fmov, mmm, table, xdf
+from . import bdf, brainvision, edf, fmov, mmm, table, xdf
 from .base import Choices, Reader, Row, check_readable, finish, unreadable
 
 #: Asked in this order; the specific text formats come before the general table.
@@ -21,6 +21,7 @@ READERS: tuple[Reader, ...] = (
     edf.READER,
     bdf.READER,
     xdf.READER,
+    brainvision.READER,
     fmov.READER,
     mmm.READER,
     table.READER,

@@ -135,12 +135,8 @@ def finish(recording: Recording, choices: Choices) -> Recording:
 
 def check_rate(recording: Recording) -> None:
     """Raise `EiferError` for a rate that cannot hold EMG."""
-    rate, name = recording.rate_hz, file_name(recording)
-    if not np.isfinite(rate) or not 0 < rate <= HIGHEST_RATE_HZ:
-        raise EiferError(
-            f"{name} says it was sampled at {rate:g} Hz, which cannot be.",
-            "Give the true rate with rate_hz=.",
-        )
+    name = file_name(recording)
+    rate = check_rate_value(name, recording.rate_hz)
     if not recording.holds_envelope and rate < LOWEST_RAW_RATE_HZ:
         raise EiferError(
             f"{name} is sampled at {rate:g} Hz, too slow for raw EMG "
@@ -148,6 +144,16 @@ def check_rate(recording: Recording) -> None:
             "Export the raw signal at its own rate, or say envelope=True when the channels are "
             "activity envelopes.",
         )
+
+
+def check_rate_value(name: str, rate_hz: float) -> float:
+    """`rate_hz` when it can be a sampling rate, else `EiferError` about the file `name`."""
+    if not np.isfinite(rate_hz) or not 0 < rate_hz <= HIGHEST_RATE_HZ:
+        raise EiferError(
+            f"{name} says it was sampled at {rate_hz:g} Hz, which cannot be.",
+            "Give the true rate with rate_hz=.",
+        )
+    return rate_hz
 
 
 def check_finite(recording_name: str, channel: str, samples: np.ndarray, rate_hz: float) -> None:
