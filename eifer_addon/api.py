@@ -178,8 +178,10 @@ def add_head(context: bpy.types.Context, head: HeadModel, **options: Any) -> bpy
     bpy.types.Object
         The mesh object; its parent is the armature.
     """
+    from .heads.display import with_eye_materials
     from .scene.rig import add_head as build
 
+    head = with_eye_materials(head)
     if head.units is None:
         from .heads.retarget import with_arkit_units
 

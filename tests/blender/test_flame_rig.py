@@ -69,6 +69,9 @@ def test_a_flame_face_gets_the_52_controls_and_they_move_what_they_name(face_fil
     obj = api.add_head(bpy.context, head, n_identity=3, n_expression=4)
     names = {key.name for key in obj.data.shape_keys.key_blocks}
     assert set(ARKIT_NAMES) <= names
+    assert [slot.name for slot in obj.material_slots][1].startswith("EIFER sclera")
+    used = np.bincount([polygon.material_index for polygon in obj.data.polygons], minlength=4)
+    assert used[0] > 5 * used[1] > 5 * used[3] > 0
     rest = evaluated(obj)
     for unit, side in (("mouthSmileLeft", 1), ("mouthSmileRight", -1), ("eyeBlinkLeft", 1)):
         controls.set_controls(obj, {unit: 1.0})
