@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-#: Shared library -> Debian package, found by starting bpy on a bare Debian 12.
+#: Shared library -> Debian package. With these a bare Debian 12 imports bpy and renders with it.
 LIBRARIES = {
     "libXrender.so.1": "libxrender1",
     "libXi.so.6": "libxi6",
