@@ -89,7 +89,7 @@ def assets_session(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the budgets against their peers; arguments after -- go to pytest."""
     check_system(session)
-    install_project(session, "blender", "test")
+    install_project(session, "blender", "test", "oracle")
     build_assets(session)
     # Named one by one, because pytest collects no bench_*.py by itself.
     files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/bench/bench_*.py"))
