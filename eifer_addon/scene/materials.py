@@ -89,7 +89,8 @@ def _material(name: str, attribute: str) -> bpy.types.Material:
         return known
     look = LOOKS.get(name, LOOKS[_SKIN])
     material = bpy.data.materials.new(full)
-    material.use_nodes = True
+    if material.node_tree is None:
+        material.use_nodes = True
     material.diffuse_color = (*look.colour, 1.0)
     material.roughness = look.roughness
     _build_nodes(material.node_tree, look, attribute)

