@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import EiferError
 from ..recording import Recording
-from . import bdf, brainvision, edf, fmov, mmm, table, xdf
+from . import bdf, bids, brainvision, edf, fmov, mmm, mmm_folder, table, xdf
 from .base import Choices, Reader, Row, check_readable, finish, unreadable
 
 #: Asked in this order; the specific text formats come before the general table.
@@ -25,6 +25,8 @@ READERS: tuple[Reader, ...] = (
     fmov.READER,
     mmm.READER,
     table.READER,
+    mmm_folder.READER,
+    bids.READER,
 )
 _HEAD_BYTES = 65536
 

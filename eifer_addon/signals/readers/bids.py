@@ -1,0 +1,255 @@
+"""A BIDS-EMG folder: a recording with its channels, electrodes, events and coordinate system.
+
+Layout: the Brain Imaging Data Structure with its EMG extension (BEP 042). The signal is read by
+the reader of its own format; the sidecars say what that format cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import EiferError
+from ..recording import Event, Recording
+from . import bdf, brainvision, edf
+from .base import Choices, Reader, Row, plain_unit
+from .sidecar import is_known, read_json, read_rows
+
+_DESCRIPTION = "dataset_description.json"
+_READERS = {".edf": edf.READER, ".bdf": bdf.READER, ".vhdr": brainvision.READER}
+_PATTERNS = ("*_emg.*", "emg/*_emg.*", "ses-*/emg/*_emg.*", "sub-*/emg/*_emg.*",
+             "sub-*/ses-*/emg/*_emg.*")  # fmt: skip
+_DEPTH = 4
+_SAME_RATE = 1e-3
+_MOST_LISTED = 30
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A recording in the folder: its name without the suffix, and its file."""
+
+    name: str
+    path: Path
+    root: Path
+
+    def sidecar(self, kind: str) -> Path | None:
+        """The nearest table or JSON of this kind that applies, by the inheritance principle."""
+        own = set(self.name.split("_"))
+        folder = self.path.parent
+        while True:
+            fitting = [
+                path
+                for path in folder.glob(f"*{kind}")
+                if path.name == kind
+                or (path.name.endswith(f"_{kind}") and _entities(path, kind) <= own)
+            ]
+            if fitting:
+                return max(fitting, key=lambda path: (len(_entities(path, kind)), path.name))
+            if folder in (self.root, folder.parent):
+                return None
+            folder = folder.parent
+
+
+def recognises(path: Path, head: bytes) -> bool:
+    """True for a folder of a BIDS data set in which EMG recordings lie."""
+    del head
+    return _root(path) is not None and bool(_recordings(path))
+
+
+def contents(path: Path) -> list[Row]:
+    """One row per recording of the folder."""
+    rows: list[Row] = []
+    for found in _recordings(path):
+        channels, about = found.sidecar("channels.tsv"), found.sidecar("emg.json")
+        details = read_json(about) if about else {}
+        rows.append({
+            "recording": found.name, "format": found.path.suffix[1:],
+            "channels": len(read_rows(channels, "\t")) if channels else None,
+            "rate_hz": details.get("SamplingFrequency"), "task": details.get("TaskName"),
+            "events": found.sidecar("events.tsv") is not None,
+            "electrodes": found.sidecar("electrodes.tsv") is not None,
+        })  # fmt: skip
+    return rows
+
+
+def read(path: Path, choices: Choices) -> Recording:
+    """Read one recording of a BIDS folder; see `readers.read_recording`."""
+    found = _choose(path, choices.recording)
+    recording = _READERS[found.path.suffix.lower()].read(found.path, choices)
+    notes = list(recording.source.get("notes", ()))
+    about = found.sidecar("emg.json")
+    details = read_json(about) if about else {}
+    _compare_rate(recording, details, notes)
+    channels, kept = _channels(found, recording, notes)
+    if len(kept) < len(recording.channels):
+        recording = recording.select(kept)
+    units = _units(recording, channels, notes)
+    source: dict[str, Any] = {
+        **recording.source, "format": "bids", "recording": found.name, "channels": channels,
+    }  # fmt: skip
+    source |= _electrodes(found)
+    for name in ("EMGReference", "PowerLineFrequency", "SoftwareFilters", "EMGPlacementScheme"):
+        if is_known(str(details.get(name, ""))):
+            source[name] = details[name]
+    if notes:
+        source["notes"] = notes
+    events = _events(found)
+    return replace(
+        recording, units=units, source=source, events=recording.events if events is None else events
+    )
+
+
+def _root(path: Path) -> Path | None:
+    """The folder with the data set's description, `path` itself or above it."""
+    folder = path.absolute()
+    for _ in range(_DEPTH):
+        if (folder / _DESCRIPTION).is_file():
+            return folder
+        folder = folder.parent
+    return None
+
+
+def _recordings(path: Path) -> list[_Found]:
+    root = _root(path) or path
+    files = {file for pattern in _PATTERNS for file in path.absolute().glob(pattern)}
+    return [
+        _Found(file.stem.removesuffix("_emg"), file, root)
+        for file in sorted(files)
+        if file.suffix.lower() in _READERS and file.is_file()
+    ]
+
+
+def _entities(path: Path, kind: str) -> set[str]:
+    return set(path.name.removesuffix(kind).strip("_").split("_")) - {""}
+
+
+def _choose(path: Path, wanted: str | None) -> _Found:
+    found = _recordings(path)
+    if wanted is not None:
+        found = [f for f in found if wanted in (f.name, f.path.name, f.path.stem)]
+    if len(found) == 1:
+        return found[0]
+    names = [f.name for f in _recordings(path)]
+    listed = ", ".join(names[:_MOST_LISTED]) + (", …" if len(names) > _MOST_LISTED else "")
+    cause = (
+        f"{path.name} holds {len(names)} recordings."
+        if wanted is None
+        else f"{path.name} has no recording '{wanted}'."
+    )
+    raise EiferError(cause, f"Choose one with recording=; there are {listed}.")
+
+
+def _compare_rate(recording: Recording, details: dict[str, Any], notes: list[str]) -> None:
+    stated = details.get("SamplingFrequency")
+    if isinstance(stated, int | float) and not np.isclose(
+        stated, recording.rate_hz, rtol=_SAME_RATE
+    ):
+        notes.append(
+            f"emg.json says {stated:g} Hz, the recording itself {recording.rate_hz:g} Hz, which "
+            "was taken."
+        )
+
+
+def _channels(
+    found: _Found, recording: Recording, notes: list[str]
+) -> tuple[dict[str, dict[str, str]], list[int]]:
+    """What channels.tsv says about each channel, and the indices of those that are EMG."""
+    everything = list(range(len(recording.channels)))
+    path = found.sidecar("channels.tsv")
+    if path is None:
+        notes.append("There is no channels.tsv, so every channel was taken as EMG.")
+        return {}, everything
+    rows = read_rows(path, "\t")
+    by_name = {row.get("name", ""): row for row in rows}
+    table = {name: by_name[name] for name in recording.channels if name in by_name}
+    if not table:
+        if len(rows) != len(recording.channels):
+            raise EiferError(
+                f"{path.name} describes {len(rows)} channels, none of them of {found.path.name}.",
+                "Give the channels the same names in both files.",
+            )
+        table = dict(zip(recording.channels, rows, strict=True))
+        notes.append("The names in channels.tsv differ, so its rows were taken in order.")
+    kinds = {name: row.get("type", "EMG").upper() for name, row in table.items()}
+    kept = [k for k in everything if kinds.get(recording.channels[k]) == "EMG"]
+    if not kept:
+        raise EiferError(f"{path.name} names no channel of type EMG.", "Choose another recording.")
+    left = [name for k, name in enumerate(recording.channels) if k not in kept]
+    if left:
+        notes.append(f"Channels that are not EMG were left out: {', '.join(left)}.")
+    bad = [name for name, row in table.items() if row.get("status", "").lower() == "bad"]
+    if bad:
+        notes.append(f"channels.tsv marks as bad: {', '.join(bad)}.")
+    details = {
+        recording.channels[k]: {
+            key: cell for key, cell in table[recording.channels[k]].items() if is_known(cell)
+        }
+        for k in kept
+    }
+    return details, kept
+
+
+def _units(
+    recording: Recording, channels: dict[str, dict[str, str]], notes: list[str]
+) -> tuple[str, ...]:
+    """The signal file's units, else those of channels.tsv; a contradiction is said."""
+    units, differing = [], []
+    for name, own in zip(recording.channels, recording.units, strict=True):
+        stated = plain_unit(channels.get(name, {}).get("units", ""))
+        units.append(stated if own == "?" else own)
+        if "?" not in (own, stated) and own.lower() != stated.lower():
+            differing.append(f"{name} ({stated} against {own})")
+    if differing:
+        notes.append(
+            "channels.tsv and the recording name different units; those of the recording were "
+            f"taken, units= decides otherwise: {', '.join(differing)}."
+        )
+    return tuple(units)
+
+
+def _electrodes(found: _Found) -> dict[str, Any]:
+    """Places of the electrodes and the coordinate system they are given in."""
+    result: dict[str, Any] = {}
+    path = found.sidecar("electrodes.tsv")
+    if path is not None:
+        result["electrodes"] = {
+            row.get("name", str(k)): {axis: _number(row.get(axis)) for axis in "xyz"}
+            for k, row in enumerate(read_rows(path, "\t"))
+        }
+    system = found.sidecar("coordsystem.json")
+    if system is not None:
+        result["coordinate_system"] = {
+            key: value for key, value in read_json(system).items() if isinstance(value, str)
+        }
+    return result
+
+
+def _events(found: _Found) -> tuple[Event, ...] | None:
+    path = found.sidecar("events.tsv")
+    if path is None:
+        return None
+    events = []
+    for row in read_rows(path, "\t"):
+        onset = _number(row.get("onset"))
+        if onset is None:
+            raise EiferError(
+                f"{path.name} has an event without an onset.", "Repair the row, or remove it."
+            )
+        names = (row.get(key) for key in ("trial_type", "value", "event_type"))
+        name = next((name for name in names if name and is_known(name)), "event")
+        events.append(Event(onset, name, _number(row.get("duration")) or 0.0))
+    return tuple(sorted(events, key=lambda event: event.onset_s))
+
+
+def _number(cell: str | None) -> float | None:
+    try:
+        value = float(cell or "")
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+READER = Reader("bids", "BIDS-EMG folders", recognises, read, contents, takes_folder=True)
