@@ -33,6 +33,8 @@ BUNDLED = (
     "ai-edge-litert", "backports-strenum", "ml-dtypes", "tqdm", "typing-extensions",
     "av",
     "edfio",
+    "matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pillow", "pyparsing",
+    "python-dateutil",
 )  # fmt: skip
 #: Blender releases by the Python they carry: first release, and the first that has another Python.
 BLENDER_RANGE = {"3.11": (None, "5.1.0"), "3.13": ("5.1.0", None), "3.14": ("5.1.0", None)}

@@ -156,11 +156,14 @@ def _check_command() -> None:
     text = inside("blender", "--command", "eifer", "--help").stdout
     if "emg" not in text:
         raise SystemExit(f"blender --command eifer --help does not name its verbs:\n{text}")
-    take = ("--out", "/root/work/take.blend", "--track", "/root/work/take.npz")
-    inside("blender", "--command", "eifer", "emg", "/root/work/simulated.edf", *take)
-    if not all((WORK / name).is_file() for name in ("take.blend", "take.npz")):
-        raise SystemExit("blender --command eifer emg ended well but wrote no take")
-    print("blender --command eifer emg: take.blend and take.npz")
+    results = {"out": "take.blend", "track": "take.npz", "render": "take.mp4", "report": "take.png"}
+    options = [f"--{verb}=/root/work/{name}" for verb, name in results.items()]
+    film = ("--seconds=2", "--size=256", "--envelopes")
+    inside("blender", "--command", "eifer", "emg", "/root/work/simulated.edf", *options, *film)
+    lacking = [name for name in results.values() if not (WORK / name).is_file()]
+    if lacking:
+        raise SystemExit(f"blender --command eifer emg ended well but wrote no {lacking[0]}")
+    print(f"blender --command eifer emg: {', '.join(results.values())}")
     wrong = inside(
         "blender",
         "--command",

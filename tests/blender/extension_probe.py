@@ -20,7 +20,8 @@ import bpy
 import addon_utils  # type: ignore[import-not-found]  # isort: skip
 
 MODULE = "bl_ext.user_default.eifer"
-WHEELS = ("scipy", "onnxruntime", "av", "edfio", "ai_edge_litert", "google.protobuf", "flatbuffers")
+WHEELS = ("scipy", "scipy.signal", "onnxruntime", "av", "edfio", "ai_edge_litert.interpreter")
+WHEELS += ("google.protobuf", "flatbuffers", "matplotlib.figure", "matplotlib.backends.backend_agg")
 ROUNDS = 10
 
 

@@ -94,7 +94,7 @@ def test_the_zip_installs_and_enables_in_an_empty_user_folder(report: dict[str, 
 
 
 def test_its_wheels_are_enough_and_are_the_ones_in_use(report: dict[str, Any]) -> None:
-    assert set(report["imported"]) >= {"scipy", "onnxruntime", "av", "edfio", "ai_edge_litert"}
+    assert set(report["imported"]) >= {"scipy", "onnxruntime", "av", "edfio", "matplotlib.figure"}
     inside = [name for name, path in report["imported"].items() if "/user/extensions/" not in path]
     assert not inside, f"not from the zip: {inside}"
     assert "/site-packages/numpy/" in report["numpy"], "NumPy must be Blender's own"
