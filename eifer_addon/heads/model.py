@@ -233,7 +233,9 @@ class HeadModel:
             f"  {self.n_identity} identity and {self.n_expression} expression coefficients, "
             f"{'52 ARKit units' if self.units is not None else 'no ARKit units'}",
         ]
-        return "\n".join(lines + [f"  {key}: {value}" for key, value in self.info.items()])
+        # Lists (explained variance per component …) are for programs.
+        short = {k: v for k, v in self.info.items() if not isinstance(v, (list, tuple, dict))}
+        return "\n".join(lines + [f"  {key}: {value}" for key, value in short.items()])
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the head as a versioned ``.npz``."""
