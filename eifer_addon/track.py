@@ -94,7 +94,12 @@ class ExpressionTrack:
             f"  most moving: {strongest}",
             f"  gaps: {gaps} frames; head pose: {'yes' if self.head_pose is not None else 'no'}",
         ]
-        return "\n".join(lines + [f"  {key}: {value}" for key, value in self.provenance.items()])
+        # Long lists and the calibration's numbers are for programs; a person gets their number.
+        notes = (
+            (key, f"{len(value)} entries" if isinstance(value, (list, tuple, dict)) else value)
+            for key, value in self.provenance.items()
+        )
+        return "\n".join(lines + [f"  {key}: {value}" for key, value in notes])
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the track as a versioned ``.npz``."""

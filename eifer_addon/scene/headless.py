@@ -57,6 +57,7 @@ def render_film(
     *,
     overwrite: bool = True,
     compose: Compose | None = None,
+    time_zero: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Path:
     """Render the scene's frame range as an mp4.
@@ -69,6 +70,8 @@ def render_film(
         The mp4 to write; it appears when it is complete.
     compose : callable, optional
         Called with each frame (H, W, 3) uint8 and its time in s, gives the frame to write.
+    time_zero : int, optional
+        The frame at 0 s for `compose`; by default the first that is rendered.
     on_progress : callable, optional
         Called with (frames done, frames in all).
 
@@ -80,6 +83,7 @@ def render_film(
     scene, final = context.scene, Path(path)
     frames = range(scene.frame_start, scene.frame_end + 1)
     fps = scene.render.fps / scene.render.fps_base
+    zero = frames[0] if time_zero is None else time_zero
     with (
         tempfile.TemporaryDirectory(prefix="eifer-render-") as folder,
         atomic_path(final, overwrite=overwrite) as temporary,
@@ -90,7 +94,7 @@ def render_film(
             scene.frame_set(frame)
             stage.render_still(context, still)
             picture = read_image(still)
-            film.write(compose(picture, (frame - frames[0]) / fps) if compose else picture)
+            film.write(compose(picture, (frame - zero) / fps) if compose else picture)
             if on_progress is not None:
                 on_progress(done, len(frames))
     return final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import api
 from ..errors import EiferError
@@ -12,6 +12,9 @@ from ..progress import ProgressBar
 from ..signals.activity import Activity
 from ..track import ExpressionTrack
 from .base import Result, beside, positive, require_blender, require_free
+
+if TYPE_CHECKING:
+    import bpy
 
 HELP = "Turn a recording of facial EMG into a track, a .blend and a film."
 EXAMPLE = "eifer emg session.edf --out take.blend --render take.mp4"
@@ -28,13 +31,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
     parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
+    parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
+    parser.add_argument(
+        "--repair", action="append", default=[], metavar="CHANNEL=WAY", type=_repair,
+        help="drop, mirror or interpolate a bad channel, e.g. 'Corr li=mirror'",
+    )  # fmt: skip
     parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
     parser.add_argument("--take", help="name of the take (default: the file's name)")
     parser.add_argument("--fps", type=positive, default=30.0, help="frames per second (default 30)")
     parser.add_argument(
         "--size", type=int, default=512, help="picture side in pixels (default 512)"
     )
-    parser.add_argument("--seconds", type=positive, help="render only the first seconds")
+    parser.add_argument(
+        "--from", dest="start", type=float, default=0.0, help="render from here (s)"
+    )
+    parser.add_argument("--seconds", type=positive, help="render only so many seconds")
     parser.add_argument("--engine", choices=("workbench", "cycles"), default="workbench")
     parser.add_argument(
         "--envelopes", action="store_true", help="show the muscle activity beside the face"
@@ -54,7 +65,11 @@ def run(options: argparse.Namespace) -> Result:
         require_blender()
     choices = {} if options.rate is None else {"rate_hz": options.rate}
     recording = api.read_recording(options.recording, **choices)
-    activity = api.to_activity(recording, preset=options.preset, montage=options.montage)
+    activity = api.to_activity(
+        recording, preset=options.preset, montage=options.montage, profile=options.profile,
+        repair=dict(options.repair),
+    )  # fmt: skip
+    hints = api.check_quality(recording, list(dict.fromkeys(activity.channels))).hints
     track = api.emg_to_expression(activity, model=options.model)
     written: dict[str, str] = {}
     if options.track:
@@ -62,11 +77,13 @@ def run(options: argparse.Namespace) -> Result:
     if options.report:
         from ..report import write_report
 
-        write_report(options.report, recording, activity, track, overwrite=options.force)
+        write_report(
+            options.report, recording, activity, track, hints=hints, overwrite=options.force
+        )
         written["report"] = str(options.report)
     if options.out or options.render:
         written |= _to_scene(options, activity, track)
-    return _result(activity, track, written)
+    return _result(activity, track, written, hints)
 
 
 def _to_scene(
@@ -86,28 +103,55 @@ def _to_scene(
     if options.out:
         written["blend"] = str(headless.save_blend(options.out, overwrite=options.force))
     if options.render:
-        scene = context.scene
-        if options.seconds:
-            last = scene.frame_start + round(options.seconds * options.fps) - 1
-            scene.frame_end = min(scene.frame_end, last)
-        film = headless.render_film(
-            context, options.render, overwrite=options.force,
-            compose=beside(activity, options.size) if options.envelopes else None,
-            on_progress=ProgressBar("Rendering"),
-        )  # fmt: skip
-        written["render"] = str(film)
+        written["render"] = str(_film(options, context, activity))
     return written
 
 
-def _result(activity: Activity, track: ExpressionTrack, written: dict[str, str]) -> Result:
+def _repair(text: str) -> tuple[str, str]:
+    channel, equals, way = text.rpartition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not CHANNEL=WAY")
+    return channel.strip(), way.strip()
+
+
+def _film(options: argparse.Namespace, context: bpy.types.Context, activity: Activity) -> Path:
+    """Render the part of the take that was asked for."""
+    from ..scene.headless import render_film
+
+    scene = context.scene
+    zero, last = scene.frame_start, scene.frame_end
+    scene.frame_start = zero + round(options.start * options.fps)
+    if not zero <= scene.frame_start <= last:
+        raise EiferError(
+            f"There is nothing to render from {options.start:g} s on: the take is "
+            f"{(last - zero) / options.fps:.1f} s long.",
+            "Choose an earlier --from.",
+        )
+    if options.seconds:
+        wanted = scene.frame_start + max(1, round(options.seconds * options.fps)) - 1
+        scene.frame_end = min(last, wanted)
+    return render_film(
+        context,
+        options.render,
+        overwrite=options.force,
+        compose=beside(activity, options.size) if options.envelopes else None,
+        time_zero=zero,
+        on_progress=ProgressBar("Rendering"),
+    )
+
+
+def _result(
+    activity: Activity, track: ExpressionTrack, written: dict[str, str], hints: tuple[str, ...]
+) -> Result:
     text = "\n".join([
-        activity.describe(), track.describe(),
+        activity.describe(), *(f"  quality: {hint}" for hint in hints), track.describe(),
         *(f"{kind}: {path}" for kind, path in written.items()),
     ])  # fmt: skip
     values: dict[str, Any] = {
         "files": written,
         "muscles": dict(zip(activity.channels, activity.muscles, strict=True)),
         "unmapped": list(activity.unmapped),
+        "hints": list(hints),
         "frames": len(track),
         "space": track.space.name,
         "provenance": dict(track.provenance),
