@@ -20,6 +20,7 @@ from .normalise import normalise
 from .presets import Preset, get_preset
 from .readers.base import check_finite, check_rate, file_name
 from .recording import Recording
+from .repair import blank_bad_seconds, find_bad_seconds, repair_montage
 from .zero_phase import ZeroPhase
 
 #: Frames per second when the caller names none, unless the recording is slower.
@@ -37,8 +38,9 @@ def to_activity(
     recording: Recording,
     preset: str = "clinical",
     rate_hz: float | None = None,
-    profile: Mapping[str, Any] | str | Path | None = None,
+    profile: Any = None,
     montage: Montage | Mapping[str, str | None] | str | Path | None = None,
+    repair: Mapping[str, str] | None = None,
 ) -> Activity:
     """Turn a recording into normalised muscle activity.
 
@@ -56,10 +58,14 @@ def to_activity(
     rate_hz : float, optional
         Frames per second; when not given the preset's own, else the lower of the recording's
         and 100.
-    profile : mapping or path-like, optional
-        Baseline and scale per muscle from a calibration.
+    profile : Profile, mapping or path-like, optional
+        Baseline and scale per muscle from `calibration.calibrate`.
     montage : Montage, mapping or path-like, optional
         Which channel is which muscle, when the names do not tell.
+    repair : mapping of str to str, optional
+        ``{channel: "drop" | "mirror" | "interpolate"}``: leave a bad channel out, let the other
+        side stand for it, or bridge its bad seconds. Without it nothing is left out or changed;
+        ``source["repair"]`` keeps what was asked for.
 
     Returns
     -------
@@ -76,16 +82,12 @@ def to_activity(
     check_rate(recording)
     _check_length(recording)
     rate = _frame_rate(recording, rate_hz, chosen)
-    found = map_channels(recording.channels, montage)
+    repair = dict(repair or {})
+    found = repair_montage(map_channels(recording.channels, montage), repair)
     times_s = frame_times(recording, rate)
-    channels = list(dict.fromkeys(found.channels.values()))
-    indices = [recording.channels.index(name) for name in channels]
-    if recording.holds_envelope:
-        envelopes, words, delay_ms = _held_envelopes(recording, indices, times_s)
-    else:
-        envelopes, words, delay_ms = filtered_envelopes(recording, indices, times_s, chosen)
-    envelopes = envelopes[:, [channels.index(name) for name in found.channels.values()]]
-    normal = normalise(envelopes, rate, found.muscles, profile)
+    used = "none" if recording.holds_envelope else preset
+    envelopes, words, delay_ms = _muscle_envelopes(recording, found, times_s, chosen, repair)
+    normal = normalise(envelopes, rate, found.muscles, profile, used)
     return Activity(
         values=normal.apply(envelopes),
         rate_hz=rate,
@@ -99,11 +101,67 @@ def to_activity(
         events=tuple((e.onset_s, e.name, e.duration_s) for e in recording.events),
         source={
             **recording.source,
-            "preset": "none" if recording.holds_envelope else preset,
+            "preset": used,
             "montage": found.origin,
             "silent": list(normal.silent),
+            **({"repair": repair} if repair else {}),
         },
     )
+
+
+def envelopes_of_muscles(
+    recording: Recording,
+    preset: str,
+    rate_hz: float,
+    montage: Montage | Mapping[str, str | None] | str | Path | None = None,
+) -> tuple[Montage, np.ndarray, float]:
+    """Envelopes in the channels' units, before normalisation, for calibrating.
+
+    Parameters
+    ----------
+    recording, preset, montage
+        As for :func:`to_activity`.
+    rate_hz : float
+        Frames per second wanted; fewer when the recording is slower.
+
+    Returns
+    -------
+    montage : Montage
+    envelopes : numpy.ndarray
+        (n_frames, n_muscles) float64.
+    rate_hz : float
+    """
+    chosen = get_preset(preset)
+    check_rate(recording)
+    _check_length(recording)
+    rate = min(rate_hz, recording.rate_hz)
+    found = map_channels(recording.channels, montage)
+    times_s = frame_times(recording, rate)
+    return found, _muscle_envelopes(recording, found, times_s, chosen, {})[0], rate
+
+
+def _muscle_envelopes(
+    recording: Recording,
+    found: Montage,
+    times_s: np.ndarray,
+    preset: Preset,
+    repair: Mapping[str, str],
+) -> tuple[np.ndarray, tuple[str, ...], float]:
+    """Envelope of each muscle of the montage, the steps in words, and the delay in ms."""
+    channels = list(dict.fromkeys(found.channels.values()))
+    indices = [recording.channels.index(name) for name in channels]
+    bad = find_bad_seconds(recording, repair)
+    blanked = blank_bad_seconds(recording, bad)
+    if recording.holds_envelope:
+        envelopes, words, delay_ms = _held_envelopes(blanked, indices, times_s)
+    else:
+        envelopes, words, delay_ms = filtered_envelopes(blanked, indices, times_s, preset)
+    for channel, gaps in bad.items():
+        k = channels.index(channel)
+        envelopes[:, k] = gaps.bridge(envelopes[:, k], times_s)
+        words = (*words, gaps.words)
+    columns = [channels.index(name) for name in found.channels.values()]
+    return envelopes[:, columns], words, delay_ms
 
 
 def frame_times(recording: Recording, rate_hz: float) -> np.ndarray:

@@ -69,7 +69,8 @@ def normalise(
     envelopes: np.ndarray,
     rate_hz: float,
     muscles: Sequence[str],
-    profile: Mapping[str, Any] | str | Path | None = None,
+    profile: Any = None,
+    preset: str = "",
 ) -> Normalisation:
     """Estimate baseline and scale of each muscle, or take them from a profile.
 
@@ -81,8 +82,10 @@ def normalise(
         Frames per second.
     muscles : sequence of str
         One name with side per column.
-    profile : mapping or path-like, optional
-        ``{"format_version": 1, "muscles": {muscle: {"baseline": …, "scale": …}}}``.
+    profile : Profile, mapping or path-like, optional
+        See :func:`load_document`.
+    preset : str
+        What the envelopes were made with, to be compared with what the profile was made with.
     """
     rest = np.array([rest_level(column, rate_hz) for column in envelopes.T]).reshape(-1, 2)
     baseline, spread = rest[:, 0], rest[:, 1]
@@ -101,7 +104,11 @@ def normalise(
     scale[~(scale > 0)] = 1.0
     words = ["baseline from the quietest tenth, scale from the 95th percentile of active frames"]
     if profile is not None:
-        words.append(_apply_profile(load_profile(profile), muscles, baseline, scale, is_silent))
+        document = load_document(profile)
+        words.append(_apply_profile(document["muscles"], muscles, baseline, scale, is_silent))
+        made_with = document.get("preset", preset)
+        if preset and made_with != preset:
+            words.append(f"the profile was made with the preset '{made_with}': please check")
     silent = tuple(m for m, quiet in zip(muscles, is_silent, strict=True) if quiet)
     if silent:
         words.append(f"silent, scaled like the others: {', '.join(silent)}")
@@ -136,9 +143,17 @@ def _scale_of_active(envelope: np.ndarray, rate_hz: float, baseline: float, spre
     return max(float(np.percentile(active, _PERCENTILE)), _LEAST_SCALE_SPREADS * spread)
 
 
-def load_profile(profile: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
-    """Check a profile, or read it from a JSON file; gives its ``muscles`` part."""
-    name, document = "The profile", profile
+def load_document(profile: Any) -> Mapping[str, Any]:
+    """Check a profile, or read it from a JSON file.
+
+    Parameters
+    ----------
+    profile : Profile, mapping or path-like
+        ``{"format_version": 1, "muscles": {muscle: {"baseline": …, "scale": …}}}``; a
+        `calibration.Profile` gives that by itself.
+    """
+    name = "The profile"
+    document = profile.as_document() if hasattr(profile, "as_document") else profile
     try:
         if isinstance(document, str | Path):
             name = Path(document).name
@@ -146,8 +161,7 @@ def load_profile(profile: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
         content: Mapping[str, Any] = dict(document)
         if int(content["format_version"]) > FORMAT_VERSION:
             raise EiferError(f"{name} needs a newer EIFER.", "Update the add-on.")
-        muscles: Mapping[str, Any] = content["muscles"]
-        for muscle, entry in muscles.items():
+        for muscle, entry in content["muscles"].items():
             baseline, scale = float(entry["baseline"]), float(entry["scale"])
             if not (np.isfinite(baseline) and np.isfinite(scale) and scale > 0):
                 raise EiferError(f"{name} gives {muscle} the scale {scale:g}.", "Calibrate again.")
@@ -155,7 +169,7 @@ def load_profile(profile: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
         raise EiferError(f"{name} could not be read.", "Check the path.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EiferError(f"{name} is not a subject profile.", "Calibrate again.") from error
-    return muscles
+    return content
 
 
 def _apply_profile(
