@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from .heads.model import HeadModel
     from .signals.activity import Activity
+    from .signals.calibration import Profile
+    from .signals.quality import Quality
     from .signals.recording import Recording
     from .track import ExpressionTrack
 
@@ -90,6 +92,7 @@ def to_activity(
     rate_hz: float | None = None,
     profile: Any = None,
     montage: Mapping[str, str] | str | Path | None = None,
+    repair: Mapping[str, str] | None = None,
 ) -> Activity:
     """Turn raw channels into normalised muscle activity.
 
@@ -98,13 +101,16 @@ def to_activity(
     recording : Recording
         Raw EMG or envelopes.
     preset : str
-        Filter chain; ``"clinical"`` is zero-phase with a 6 Hz envelope.
+        Filter chain: ``"clinical"`` (zero-phase, 6 Hz envelope), ``"live"`` (causal), ``"rms100"``
+        or ``"mam"`` (the MaM data set's).
     rate_hz : float, optional
         Frames per second of the result.
-    profile : optional
+    profile : Profile, mapping or path, optional
         A subject's calibration; None normalises by the recording itself.
     montage : mapping or path, optional
         Channel to muscle; None maps the channels by their names.
+    repair : mapping, optional
+        Channel to ``"drop"``, ``"mirror"`` or ``"interpolate"``; nothing is repaired unasked.
 
     Returns
     -------
@@ -113,7 +119,48 @@ def to_activity(
     """
     from .signals.convert import to_activity as convert
 
-    return convert(recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage)
+    return convert(
+        recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage, repair=repair
+    )
+
+
+def check_quality(recording: Recording, channels: list[str] | None = None) -> Quality:
+    """Judge the channels of a recording; nothing is dropped or repaired by it.
+
+    Parameters
+    ----------
+    recording : Recording
+    channels : list of str, optional
+        None takes the channels whose names stand for a muscle.
+
+    Returns
+    -------
+    Quality
+        A level (good, doubtful, bad) and sentences per channel, also over time.
+    """
+    from .signals.quality import check_quality as check
+
+    return check(recording, channels)
+
+
+def calibrate(recording: Recording, **options: Any) -> Profile:
+    """Make a subject's profile from a recording of rest and of calibration movements.
+
+    Parameters
+    ----------
+    recording : Recording
+    **options
+        ``windows`` (movement to seconds), ``mvc`` (muscle to maximum), ``preset``, ``montage``,
+        ``subject``.
+
+    Returns
+    -------
+    Profile
+        Baseline, scale and noise per muscle, for ``to_activity(…, profile=…)``.
+    """
+    from .signals.calibration import calibrate as make
+
+    return make(recording, **options)
 
 
 def emg_to_expression(

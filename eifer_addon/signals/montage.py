@@ -259,7 +259,7 @@ def _one_channel_each(matches: tuple[ChannelMatch, ...], origin: str) -> Montage
     return Montage(tuple(kept[m.channel] for m in matches), origin, tuple(notes))
 
 
-def _plain(name: str) -> str:
+def plain_words(name: str) -> str:
     """Lower-case words without accents, punctuation or units; camel case is taken apart."""
     text = unicodedata.normalize("NFC", name)
     text = re.sub(r"[\[(]\s*[^\])]*V\s*[\])]\s*$", " ", text)
@@ -270,7 +270,7 @@ def _plain(name: str) -> str:
 
 def _match(name: str, *, fridlund: bool) -> ChannelMatch:
     table = _table()
-    words = [w for w in _plain(name).split() if w not in table["noise"]]
+    words = [w for w in plain_words(name).split() if w not in table["noise"]]
     code = _FRIDLUND.fullmatch("".join(words))
     if code and fridlund:
         return _match_code(name, int(code[1]))

@@ -6,7 +6,7 @@ calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli
 
 from __future__ import annotations
 
-from . import demo, emg, inspect, models, rig
+from . import calibrate, demo, emg, inspect, models, rig
 from .base import Verb
 
 VERBS: dict[str, Verb] = {
@@ -14,5 +14,6 @@ VERBS: dict[str, Verb] = {
     "inspect": inspect,
     "rig": rig,
     "emg": emg,
+    "calibrate": calibrate,
     "models": models,
 }

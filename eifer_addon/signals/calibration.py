@@ -1,0 +1,289 @@
+"""Calibration: what rest and full effort are for one subject, muscle by muscle.
+
+A profile is made once from a recording in which the subject rests and goes through the eleven
+functional movements that Schaede and others use (`data/movements.json`), found by events, by
+given windows or from the activity itself. `normalise` then reads 0 and 1 from it instead of
+estimating them from each take, so that takes of one subject can be compared. After the
+electrodes were put on again, `adjust` carries a profile over with a minute of recording.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import EiferError
+from ..files import atomic_path
+from .convert import DEFAULT_RATE_HZ, envelopes_of_muscles
+from .montage import Montage
+from .movements import REST, find_movements
+from .normalise import FORMAT_VERSION, load_document, rest_level
+from .recording import Recording
+
+_PERCENTILE = 95.0
+#: A muscle whose strongest movement is less than this many spreads above rest was not moved.
+_LEAST_SPREADS = 10.0
+_SHORTEST_REST_S = 0.5
+#: Re-donning: the new scale comes from the movements only when this much of a muscle's old
+#: effort was seen again.
+_LEAST_AGAIN = 0.1
+
+
+@dataclass(frozen=True)
+class MuscleProfile:
+    """One muscle of one subject, in the channel's unit.
+
+    Attributes
+    ----------
+    baseline : float
+        Median of the envelope at rest.
+    scale : float
+        From the baseline to full effort, above 0.
+    noise : float
+        Robust standard deviation at rest.
+    unit : str
+    origin : str
+        ``"mvc"``, the movement that gave the scale, or ``"others"`` for a muscle that no
+        movement reached and that has the median scale of the others.
+    """
+
+    baseline: float
+    scale: float
+    noise: float
+    unit: str = "?"
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A subject's calibration.
+
+    Attributes
+    ----------
+    muscles : mapping of str to MuscleProfile
+        By muscle with side.
+    preset : str
+        The preset that the envelopes were made with; takes should use the same.
+    subject : str
+    movements : mapping of str to tuple
+        Seconds ``(start, stop)`` by movement.
+    source : mapping
+        ``file`` and ``sha256`` of the recording.
+    """
+
+    muscles: Mapping[str, MuscleProfile]
+    preset: str = "clinical"
+    subject: str = ""
+    movements: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_document(self) -> dict[str, Any]:
+        """What is written as JSON, and what `to_activity` takes as ``profile=``."""
+        return {
+            "format_version": FORMAT_VERSION, "kind": "profile", "subject": self.subject,
+            "preset": self.preset,
+            "movements": {name: list(window) for name, window in self.movements.items()},
+            "source": dict(self.source),
+            "muscles": {name: vars(entry) for name, entry in self.muscles.items()},
+        }  # fmt: skip
+
+    def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
+        """Write the profile as JSON."""
+        text = json.dumps(self.as_document(), indent=2, ensure_ascii=False)
+        with atomic_path(path, overwrite=overwrite) as temporary:
+            temporary.write_text(text + "\n", "utf-8")
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Profile:
+        """Read a profile that :meth:`save` wrote, or one with baseline and scale alone."""
+        document = load_document(path)
+        try:
+            muscles = {
+                name: MuscleProfile(
+                    float(entry["baseline"]), float(entry["scale"]), float(entry.get("noise", 0)),
+                    str(entry.get("unit", "?")), str(entry.get("origin", "")),
+                )
+                for name, entry in document["muscles"].items()
+            }  # fmt: skip
+            movements = {
+                str(name): (float(start), float(stop))
+                for name, (start, stop) in dict(document.get("movements", {})).items()
+            }
+            return cls(
+                muscles, str(document.get("preset", "clinical")), str(document.get("subject", "")),
+                movements, dict(document.get("source", {})),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EiferError(
+                f"{Path(path).name} is not a subject profile.", "Calibrate again."
+            ) from error
+
+    def describe(self) -> str:
+        """A few lines that a person can read."""
+        moves = (f"  {name}: {a:.1f} to {b:.1f} s" for name, (a, b) in self.movements.items())
+        rows = (
+            f"  {name}: rest {m.baseline:.3g}, full {m.baseline + m.scale:.3g}, "
+            f"noise {m.noise:.2g} {m.unit} ({m.origin})"
+            for name, m in self.muscles.items()
+        )
+        head = (
+            f"Profile{f' of {self.subject}' if self.subject else ''}: {len(self.muscles)} muscles"
+        )
+        return "\n".join([f"{head}, preset {self.preset}", *moves, *rows])
+
+
+def calibrate(
+    recording: Recording,
+    *,
+    windows: Mapping[str, tuple[float, float]] | None = None,
+    mvc: Mapping[str, float] | None = None,
+    preset: str = "clinical",
+    montage: Montage | Mapping[str, str | None] | str | Path | None = None,
+    subject: str = "",
+) -> Profile:
+    """Make a profile from a recording of rest and movements.
+
+    Parameters
+    ----------
+    recording : Recording
+        Raw EMG or envelopes.
+    windows : mapping of str to tuple, optional
+        Seconds ``(start, stop)`` by movement; ``"face_at_rest"`` is rest. None takes the
+        recording's events, and where there are none, finds them in the activity.
+    mvc : mapping of str to float, optional
+        Envelope at maximal voluntary contraction by muscle, in the channel's unit.
+    preset : str
+        The same as for the takes.
+    montage : optional
+        As for `to_activity`.
+    subject : str
+        A pseudonym, never a name.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    EiferError
+        When windows lie outside of the recording, rest is too short, or nothing moves.
+    """
+    found, envelopes, rate = envelopes_of_muscles(recording, preset, DEFAULT_RATE_HZ, montage)
+    muscles = found.muscles
+    movements = find_movements(recording, envelopes, rate, windows)
+    rest = _rest(envelopes, rate, movements)
+    efforts = _efforts(envelopes, rate, movements) - rest[:, :1]
+    names = [name for name in movements if name != REST]
+    strongest = efforts.argmax(axis=1)
+    scale = efforts.max(axis=1)
+    moved = scale > _LEAST_SPREADS * rest[:, 1]
+    if not moved.any() and not mvc:
+        raise EiferError(
+            "No muscle rises above rest in the calibration movements.",
+            "Check the windows or events, and that the channels carry EMG.",
+        )
+    others = float(np.median(scale[moved])) if moved.any() else 1.0
+    units = dict(zip(recording.channels, recording.units, strict=True))
+    entries = {}
+    for k, muscle in enumerate(muscles):
+        entry = MuscleProfile(
+            float(rest[k, 0]), float(scale[k]) if moved[k] else others, float(rest[k, 1]),
+            units[found.channels[muscle]], names[strongest[k]] if moved[k] else "others",
+        )  # fmt: skip
+        entries[muscle] = _with_mvc(entry, muscle, mvc or {})
+    source = {key: recording.source[key] for key in ("file", "sha256") if key in recording.source}
+    used = "none" if recording.holds_envelope else preset
+    return Profile(entries, used, subject, movements, source)
+
+
+def adjust(profile: Profile, recording: Recording, montage: Any = None) -> Profile:
+    """Carry a profile over to electrodes that were put on again.
+
+    Parameters
+    ----------
+    profile : Profile
+        Of the same subject.
+    recording : Recording
+        About a minute with rest and a few movements.
+    montage : optional
+        As for `to_activity`.
+
+    Returns
+    -------
+    Profile
+        Baseline and noise as they are now. A muscle that moved takes the median change of scale
+        of all muscles that moved, because a minute does not hold every full effort.
+    """
+    found, envelopes, rate = envelopes_of_muscles(
+        recording, _runnable(profile.preset), DEFAULT_RATE_HZ, montage
+    )
+    entries = dict(profile.muscles)
+    ratios = {}
+    for muscle, envelope in zip(found.muscles, envelopes.T, strict=True):
+        if muscle not in entries:
+            continue
+        baseline, noise = rest_level(envelope, rate)
+        entries[muscle] = replace(entries[muscle], baseline=baseline, noise=noise)
+        effort = float(np.percentile(envelope, 99.0)) - baseline
+        if effort > max(_LEAST_SPREADS * noise, _LEAST_AGAIN * entries[muscle].scale):
+            ratios[muscle] = effort / entries[muscle].scale
+    if ratios:
+        common = float(np.median(list(ratios.values())))
+        for muscle in ratios:
+            entries[muscle] = replace(entries[muscle], scale=entries[muscle].scale * common)
+    return replace(profile, muscles=entries)
+
+
+def _runnable(preset: str) -> str:
+    """The preset to run; envelopes ("none") go through none whatever it says."""
+    return "clinical" if preset == "none" else preset
+
+
+def _rest(
+    envelopes: np.ndarray, rate_hz: float, movements: Mapping[str, tuple[float, float]]
+) -> np.ndarray:
+    """Baseline and spread of each muscle, (n_muscles, 2)."""
+    part = envelopes
+    if REST in movements:
+        start, stop = movements[REST]
+        if stop - start < _SHORTEST_REST_S:
+            raise EiferError(
+                f"Rest lasts {stop - start:.2f} s; at least {_SHORTEST_REST_S:g} s are needed.",
+                "Give a longer window of rest.",
+            )
+        part = envelopes[round(start * rate_hz) : round(stop * rate_hz)]
+        centre = np.median(part, axis=0)
+        spread = 1.4826 * np.median(np.abs(part - centre), axis=0)
+        return np.stack([centre, spread], axis=1)
+    return np.array([rest_level(column, rate_hz) for column in part.T])
+
+
+def _efforts(
+    envelopes: np.ndarray, rate_hz: float, movements: Mapping[str, tuple[float, float]]
+) -> np.ndarray:
+    """95th percentile of each muscle in each movement, (n_muscles, n_movements)."""
+    rows = [
+        np.percentile(envelopes[round(a * rate_hz) : round(b * rate_hz)], _PERCENTILE, axis=0)
+        for name, (a, b) in movements.items()
+        if name != REST
+    ]
+    return np.stack(rows, axis=1)
+
+
+def _with_mvc(entry: MuscleProfile, muscle: str, mvc: Mapping[str, float]) -> MuscleProfile:
+    if muscle not in mvc:
+        return entry
+    scale = float(mvc[muscle]) - entry.baseline
+    if not (np.isfinite(scale) and scale > 0):
+        raise EiferError(
+            f"The maximum of {muscle} ({mvc[muscle]:g}) is not above its rest "
+            f"({entry.baseline:.3g}).",
+            "Give it in the recording's unit.",
+        )
+    return replace(entry, scale=scale, origin="mvc")

@@ -1,0 +1,158 @@
+"""Where in a recording the calibration movements are: by window, by event, or by the activity."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import EiferError
+from .montage import plain_words
+from .normalise import rest_level
+from .recording import Recording
+
+REST = "face_at_rest"
+_TABLE = Path(__file__).with_name("data") / "movements.json"
+#: A moment without a duration lasts until the next one, but not longer.
+_LONGEST_MOMENT_S = 5.0
+#: Found in the activity: when the strongest muscle is this far (in spreads at rest, and in parts
+#: of its own range) above rest, for so long, with pauses no longer than so.
+_ACTIVE_SPREADS, _ACTIVE_PART = 12.0, 0.2
+_SHORTEST_S, _LONGEST_PAUSE_S = 0.4, 0.5
+Windows = dict[str, tuple[float, float]]
+
+
+@functools.cache
+def _table() -> dict[str, Any]:
+    return dict(json.loads(_TABLE.read_text("utf-8"))["movements"])
+
+
+def movement_names() -> tuple[str, ...]:
+    """The eleven movements in order, rest first."""
+    return tuple(_table())
+
+
+def find_movements(
+    recording: Recording,
+    envelopes: np.ndarray,
+    rate_hz: float,
+    windows: Mapping[str, tuple[float, float]] | None = None,
+) -> Windows:
+    """Seconds ``(start, stop)`` of each movement.
+
+    Parameters
+    ----------
+    recording : Recording
+        Whose events are read when no windows are given.
+    envelopes : numpy.ndarray
+        (n_frames, n_muscles), searched when no event has a known name.
+    rate_hz : float
+        Frames per second.
+    windows : mapping, optional
+        The user's own, checked and given back.
+
+    Raises
+    ------
+    EiferError
+        When a window lies outside of the recording or nothing moves.
+    """
+    if windows is not None:
+        found = {name: (float(start), float(stop)) for name, (start, stop) in windows.items()}
+    else:
+        found = _from_events(recording) or _from_activity(envelopes, rate_hz)
+    for name, (start, stop) in found.items():
+        if not 0 <= start < stop <= recording.duration_s + 1 / rate_hz:
+            raise EiferError(
+                f"The window of '{name}' ({start:g} to {stop:g} s) does not lie within the "
+                f"recording of {recording.duration_s:.2f} s.",
+                "Give start and stop in seconds after the first sample.",
+            )
+    if not any(name.split(" ")[0] != REST for name in found):
+        raise EiferError(
+            "There is no movement to calibrate by.",
+            "Give windows or events, or record stronger movements.",
+        )
+    return found
+
+
+def read_windows(path: str | Path) -> Windows:
+    """Windows from a table as in BIDS: ``onset``, ``duration`` and ``trial_type`` or ``name``.
+
+    Parameters
+    ----------
+    path : path-like
+        Tab- or comma-separated, with a header; onset and duration in seconds.
+    """
+    name = Path(path).name
+    try:
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EiferError(f"{path} could not be read as text.", "Check the path.") from error
+    tab = "\t" if lines and "\t" in lines[0] else ","
+    rows = list(csv.DictReader(lines, delimiter=tab))
+    column = next((c for c in ("trial_type", "name", "movement") if rows and c in rows[0]), None)
+    if column is None:
+        raise EiferError(
+            f"{name} is no table of events.",
+            "It needs a header with onset, duration and trial_type or name, and at least one row.",
+        )
+    known = {alias: key for key, aliases in _table().items() for alias in aliases}
+    found: Windows = {}
+    for number, row in enumerate(rows, 2):
+        try:
+            start, length = float(row["onset"]), float(row["duration"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise EiferError(
+                f"Line {number} of {name} has no onset and duration in seconds.", "Correct it."
+            ) from error
+        _add(found, known.get(plain_words(row[column]), row[column]), start, start + length)
+    return found
+
+
+def _add(found: Windows, name: str, start: float, stop: float) -> None:
+    """Add a window; repeats are numbered."""
+    repeats = sum(key.split(" ")[0] == name for key in found)
+    found[f"{name} {repeats + 1}" if repeats else name] = (start, stop)
+
+
+def _from_events(recording: Recording) -> Windows:
+    """Events whose names are those of the movements; repeats are numbered."""
+    events = sorted(recording.events, key=lambda event: event.onset_s)
+    known = {alias: name for name, aliases in _table().items() for alias in aliases}
+    found: Windows = {}
+    for k, event in enumerate(events):
+        name = known.get(plain_words(event.name))
+        if name is None:
+            continue
+        following = events[k + 1].onset_s if k + 1 < len(events) else recording.duration_s
+        end = min(following, event.onset_s + _LONGEST_MOMENT_S)
+        stop = event.onset_s + event.duration_s if event.duration_s > 0 else end
+        if stop > event.onset_s:
+            _add(found, name, event.onset_s, min(stop, recording.duration_s))
+    return found if any(name.split(" ")[0] != REST for name in found) else {}
+
+
+def _from_activity(envelopes: np.ndarray, rate_hz: float) -> Windows:
+    """Stretches in which some muscle acts; ten of them are the script without its rest."""
+    active = np.zeros(len(envelopes), bool)
+    for column in envelopes.T:
+        baseline, spread = rest_level(column, rate_hz)
+        full = float(np.percentile(column, 99.0)) - baseline
+        active |= column - baseline > max(_ACTIVE_SPREADS * spread, _ACTIVE_PART * full)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], active.view(np.int8), [0]])))
+    merged: list[tuple[int, int]] = []
+    for start, stop in edges.reshape(-1, 2):
+        if merged and start - merged[-1][1] < _LONGEST_PAUSE_S * rate_hz:
+            merged[-1] = (merged[-1][0], int(stop))
+        else:
+            merged.append((int(start), int(stop)))
+    long = [(a / rate_hz, b / rate_hz) for a, b in merged if b - a >= _SHORTEST_S * rate_hz]
+    names: tuple[str, ...] = movement_names()[1:]
+    if len(long) != len(names):
+        names = tuple(f"movement {k + 1}" for k in range(len(long)))
+    return dict(zip(names, long, strict=True))

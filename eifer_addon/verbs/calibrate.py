@@ -1,0 +1,75 @@
+"""``eifer calibrate``: a recording of rest and movements becomes a subject's profile."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .. import api
+from ..errors import EiferError
+from .base import Result, positive, require_free
+
+HELP = "Make a subject's profile from rest and calibration movements."
+EXAMPLE = "eifer calibrate movements.edf --out subject.json --events events.tsv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("recording", type=Path, help="a recording with rest and movements")
+    parser.add_argument("--out", type=Path, required=True, help="the profile (.json) to write")
+    parser.add_argument(
+        "--events", type=Path,
+        help="a table with onset, duration and name, in seconds (default: the recording's events, "
+        "else found in the activity)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mvc", action="append", default=[], metavar="MUSCLE=VALUE", type=_maximum,
+        help="a known maximum in the recording's unit, e.g. zygomaticus.left=180",
+    )  # fmt: skip
+    parser.add_argument("--adjust", type=Path, help="an older profile to carry over")
+    parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
+    parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
+    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
+    parser.add_argument("--subject", default="", help="a pseudonym to write into the profile")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Read, find the movements, measure, and write the profile."""
+    from ..signals import calibration
+    from ..signals.movements import read_windows
+
+    require_free([options.out], force=options.force)
+    choices = {} if options.rate is None else {"rate_hz": options.rate}
+    recording = api.read_recording(options.recording, **choices)
+    if options.adjust:
+        if options.events or options.mvc:
+            raise EiferError(
+                "--adjust carries an older profile over, so it takes no --events and no --mvc.",
+                "Leave them out, or calibrate anew without --adjust.",
+            )
+        older = calibration.Profile.load(options.adjust)
+        profile = calibration.adjust(older, recording, options.montage)
+    else:
+        profile = api.calibrate(
+            recording,
+            windows=read_windows(options.events) if options.events else None,
+            mvc=dict(options.mvc),
+            preset=options.preset,
+            montage=options.montage,
+            subject=options.subject,
+        )
+    profile.save(options.out, overwrite=options.force)
+    hints = api.check_quality(recording).hints
+    text = "\n".join([profile.describe(), *hints, f"profile: {options.out}"])
+    values: dict[str, Any] = profile.as_document()
+    return Result(text, values | {"files": {"profile": str(options.out)}, "hints": list(hints)})
+
+
+def _maximum(text: str) -> tuple[str, float]:
+    muscle, _, value = text.partition("=")
+    try:
+        return muscle.strip(), positive(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not MUSCLE=VALUE") from error
