@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import types
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +11,17 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from fake_window import Operator, Window, event, modal_context
 
 from eifer.eifer_addon import api, cli
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.heads.model import HeadModel
-from eifer.eifer_addon.scene import imports, panels
+from eifer.eifer_addon.scene import panels
 from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.takes import current_take, notes_of
 from eifer.eifer_addon.spaces import ARKIT52, get_space
 from eifer.eifer_addon.track import ExpressionTrack
-from eifer.operators import import_recording, registration
+from eifer.operators import registration
 from eifer.operators.base import guarded
 
 RATE_HZ = 1000.0
@@ -251,66 +251,6 @@ def test_edit_mode_gives_a_reason(recording: Path) -> None:
             bpy.ops.eifer.add_head()
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
-
-
-class Window:
-    """What the modal operator needs of Blender's window manager, which background mode lacks."""
-
-    def __init__(self) -> None:
-        self.eifer = types.SimpleNamespace(busy=False, progress=0.0, status="")
-        self.windows: list[Any] = []
-        self.timers = self.shown = 0
-
-    def event_timer_add(self, _seconds: float, window: object) -> object:
-        self.timers += 1
-        return self
-
-    def event_timer_remove(self, _timer: object) -> None:
-        self.timers -= 1
-
-    def modal_handler_add(self, _operator: object) -> None: ...
-
-    def progress_begin(self, _low: float, _high: float) -> None:
-        self.shown += 1
-
-    def progress_update(self, value: float) -> None:
-        assert 0 <= value <= 1
-
-    def progress_end(self) -> None:
-        self.shown -= 1
-
-
-class Operator:
-    """The modal operator's own methods over a stand-in for Blender's instance."""
-
-    bl_idname, bl_label = "eifer.run_import", "Import EMG recording"
-    invoke = import_recording.EIFER_OT_run_import.invoke
-    modal = import_recording.EIFER_OT_run_import.modal
-    _stop = import_recording.EIFER_OT_run_import._stop
-    _end = import_recording.EIFER_OT_run_import._end
-    cancel = import_recording.EIFER_OT_run_import.cancel
-
-    def __init__(self, path: Path) -> None:
-        self.reports: list[tuple[set[str], str]] = []
-        self.path = path
-
-    def _choices(self) -> imports.Choices:
-        return imports.Choices(self.path)
-
-    def report(self, kind: set[str], text: str) -> None:
-        self.reports.append((kind, text))
-
-
-def modal_context(window: Window) -> Any:
-    real = bpy.context
-    return types.SimpleNamespace(
-        window_manager=window, window=None, scene=real.scene, view_layer=real.view_layer,
-        object=real.object, mode=real.mode, temp_override=real.temp_override,
-    )  # fmt: skip
-
-
-def event(kind: str) -> Any:
-    return types.SimpleNamespace(type=kind)
 
 
 def test_the_modal_import_does_one_step_per_tick_and_cleans_up(recording: Path) -> None:

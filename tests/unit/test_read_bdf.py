@@ -75,9 +75,10 @@ def test_the_faster_rate_is_taken_and_the_other_named(tmp_path: Path) -> None:
     assert "Channels at 100 Hz were left out" in recording.source["notes"][0]
     slow = read_recording(tmp_path / "a.bdf", rate_hz=100)
     np.testing.assert_allclose(slow.data()[0], np.arange(400), atol=1e-3)
-    assert "no channel at 50 Hz" in refusal(
-        lambda: read_recording(tmp_path / "a.bdf", rate_hz=50)
-    ).cause
+    assert (
+        "no channel at 50 Hz"
+        in refusal(lambda: read_recording(tmp_path / "a.bdf", rate_hz=50)).cause
+    )
 
 
 def test_a_discontinuous_bdf_is_refused(tmp_path: Path) -> None:
@@ -122,7 +123,8 @@ def test_mutated_bdf_files_are_read_or_refused(tmp_path: Path) -> None:
 
 def test_mutated_edf_files_are_listed_or_refused(tmp_path: Path) -> None:
     samples = np.random.default_rng(0).normal(0, 50, (2, 400))
-    signals = [edfio.EdfSignal(row, 200, label=name) for row, name in zip(samples, "ab", strict=True)]
+    pairs = zip(samples, "ab", strict=True)
+    signals = [edfio.EdfSignal(row, 200, label=name) for row, name in pairs]
     edfio.Edf(signals, annotations=[edfio.EdfAnnotation(0.5, None, "smile")]).write(
         tmp_path / "a.edf"
     )

@@ -155,9 +155,7 @@ def test_duplicate_and_foreign_names_are_made_usable(tmp_path: Path) -> None:
         (struct.pack("<Idd", 1, 99.0, 5.0), struct.pack("<Idd", 3, 99.0, 5.0), "no header"),
     ],
 )  # fmt: skip
-def test_a_file_that_lies_is_refused(
-    tmp_path: Path, old: bytes, new: bytes, sentence: str
-) -> None:
+def test_a_file_that_lies_is_refused(tmp_path: Path, old: bytes, new: bytes, sentence: str) -> None:
     path, _ = session(tmp_path / "a.xdf")
     data = path.read_bytes()
     assert old in data
