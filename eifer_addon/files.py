@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import struct
@@ -32,6 +33,7 @@ _DAMAGE = (
 )  # fmt: skip
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another folder."),
+    errno.EFBIG: ("the file grew larger than is allowed there", "Choose another folder."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space or choose another folder."),
     errno.EACCES: ("there is no permission to write there", "Choose a folder you may write to."),
     errno.EPERM: ("there is no permission to write there", "Choose a folder you may write to."),
@@ -126,8 +128,11 @@ def save_npz(
     """
     header = json.dumps({"kind": kind, "format_version": format_version, "meta": dict(meta)})
     final = Path(path)
-    with atomic_path(final, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **{_META_KEY: np.array(header)}, **arrays)  # type: ignore[arg-type]
+    # Packed in memory first: a zip that meets a full disk complains once more when it is freed.
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **{_META_KEY: np.array(header)}, **arrays)  # type: ignore[arg-type]
+    with atomic_path(final, overwrite=overwrite) as temporary:
+        temporary.write_bytes(packed.getbuffer())
     return final
 
 

@@ -61,7 +61,21 @@ class VideoWriter:
         picture = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(frame[:height, :width]), format="rgb24"
         )
-        self._container.mux(self._stream.encode(picture))
+        self._send(picture)
+
+    def _send(self, picture: av.VideoFrame | None) -> None:
+        """Encode a frame, or with None what is still held back."""
+        try:
+            self._container.mux(self._stream.encode(picture))
+        except av.error.FFmpegError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> EiferError:
+        reason = getattr(error, "strerror", None) or error
+        return EiferError(
+            f"The film {self._path.name} could not be written: {reason}.",
+            "Check the free space of its folder.",
+        )
 
     def __exit__(
         self,
@@ -69,14 +83,31 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._stream is not None and kind is None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
+        try:
+            if self._stream is not None and kind is None:
+                self._send(None)
+        finally:
+            try:
+                self._container.close()
+            except av.error.FFmpegError as failure:
+                if kind is None:
+                    raise self._failed(failure) from failure
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """An image file as uint8 RGB, shape (height, width, 3)."""
-    with av.open(str(path)) as container:
-        frame = next(container.decode(video=0))
-        pixels: np.ndarray = frame.to_ndarray(format="rgb24")
-        return pixels
+    """An image file as uint8 RGB, shape (height, width, 3).
+
+    Raises
+    ------
+    EiferError
+        When the file is missing or holds no whole picture.
+    """
+    try:
+        with av.open(str(path)) as container:
+            pixels: np.ndarray = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    except (OSError, av.error.FFmpegError, StopIteration) as error:
+        raise EiferError(
+            f"{path} holds no readable picture.",
+            "Check that it is an image, and that its disk is not full.",
+        ) from error
+    return pixels

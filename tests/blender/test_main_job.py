@@ -147,3 +147,26 @@ def test_a_rig_comes_from_the_command_line(tmp_path: Path) -> None:
     done = run_eifer("rig", "--out", blend, "--identity", 5, "--expression", 7, "--json")
     assert result_of(done)["shape_keys"] == 5 + 7 + 52 + 36
     assert run_eifer("rig", "--out", blend).returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are a Unix thing")
+@pytest.mark.parametrize(
+    ("output", "limit_kb"), [("--out", 100), ("--render", 40), ("--track", 20), ("--report", 20)]
+)
+def test_a_disk_that_fills_up_is_one_sentence_and_leaves_nothing(
+    demo: Path, tmp_path: Path, output: str, limit_kb: int
+) -> None:
+    ends = {"--out": "blend", "--render": "mp4", "--track": "npz", "--report": "png"}
+    arguments = [
+        "emg", demo / "eifer_demo.edf", output, tmp_path / f"a.{ends[output]}",
+        "--fps", 10, "--seconds", 2, "--size", 512,
+    ]  # fmt: skip
+    command = " ".join([sys.executable, "-m", "eifer.eifer_addon.cli", *map(str, arguments)])
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f {limit_kb}; {command}"],
+        capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("eifer emg: ")
+    assert list(tmp_path.iterdir()) == []
