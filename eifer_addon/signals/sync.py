@@ -1,0 +1,140 @@
+"""Synchronisation: by how much one curve is late against another, from the curves alone.
+
+The curves may be envelopes, the opening of a mouth, the brightness of a trigger LED: whatever
+moves with the same events. Their correlation is computed at every offset; the peak is found to
+a fraction of a frame, and how far it stands out says how much it can be trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft, signal
+
+from ..errors import EiferError
+
+#: Both curves are compared at this rate or at the faster of their own, whichever is higher.
+_LEAST_RATE_HZ = 100.0
+_LEAST_OVERLAP_S, _LEAST_OVERLAP_PART = 2.0, 0.25
+#: A second peak this near is the flank of the first.
+_FLANK_S = 0.5
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How two curves lie to each other.
+
+    Attributes
+    ----------
+    seconds : float
+        Add it to the second curve's times to bring it onto the first; positive when the same
+        events come earlier on the second curve's clock.
+    correlation : float
+        At that offset, -1 to 1.
+    confidence : float
+        0 to 1: the correlation, lessened by how near another offset comes to it.
+    """
+
+    seconds: float
+    correlation: float
+    confidence: float
+
+
+def find_offset(
+    first: np.ndarray,
+    first_rate_hz: float,
+    second: np.ndarray,
+    second_rate_hz: float,
+    longest_s: float = 30.0,
+) -> Offset:
+    """Find the offset at which two curves agree best.
+
+    Parameters
+    ----------
+    first, second : numpy.ndarray
+        (n,) and (m,), any units; larger means more in both.
+    first_rate_hz, second_rate_hz : float
+        Their rates.
+    longest_s : float
+        Offsets beyond this are not considered.
+
+    Returns
+    -------
+    Offset
+
+    Raises
+    ------
+    EiferError
+        When a curve does not change, is shorter than two seconds, or is not finite.
+    """
+    rate = max(_LEAST_RATE_HZ, first_rate_hz, second_rate_hz)
+    a = _prepared(first, first_rate_hz, rate, "first")
+    b = _prepared(second, second_rate_hz, rate, "second")
+    least = max(_LEAST_OVERLAP_S * rate, _LEAST_OVERLAP_PART * min(len(a), len(b)))
+    lags, values, overlap = _correlations(a, b, round(least))
+    near = np.abs(lags) <= longest_s * rate
+    lags, values, overlap = lags[near], values[near], overlap[near]
+    # Two short pieces agree by chance more easily than two long ones.
+    score = values * np.sqrt(overlap / overlap.max())
+    best = int(np.argmax(score))
+    peak, part = _between_samples(values, best)
+    aside = np.abs(lags - lags[best]) > _FLANK_S * rate
+    rival = float(score[aside].max(initial=0.0)) / max(float(score[best]), 1e-12)
+    confidence = max(peak, 0.0) * (1.0 - min(rival, 1.0) ** 2)
+    return Offset((float(lags[best]) + part) / rate, min(peak, 1.0), min(confidence, 1.0))
+
+
+def _prepared(curve: np.ndarray, rate_hz: float, wanted_hz: float, name: str) -> np.ndarray:
+    """The curve at the common rate."""
+    values = np.asarray(curve, np.float64)
+    if values.ndim != 1 or len(values) < _LEAST_OVERLAP_S * rate_hz:
+        raise EiferError(
+            f"The {name} curve is too short to be synchronised.",
+            f"At least {_LEAST_OVERLAP_S:g} s are needed.",
+        )
+    if not np.isfinite(values).all() or np.ptp(values) == 0:
+        raise EiferError(
+            f"The {name} curve does not change or is not finite.", "Choose a curve that moves."
+        )
+    times = np.arange(int((len(values) - 1) / rate_hz * wanted_hz) + 1) / wanted_hz
+    return np.interp(times, np.arange(len(values)) / rate_hz, values)
+
+
+def _correlations(
+    a: np.ndarray, b: np.ndarray, least: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lags of at least that overlap, Pearson's correlation of what overlaps, and the overlap."""
+    n, m = len(a), len(b)
+    a, b = a - a.mean(), b - b.mean()
+    ones_a, ones_b = np.ones(n), np.ones(m)
+    size = fft.next_fast_len(n + m - 1, real=True)
+
+    def cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        product = fft.rfft(x, size) * fft.rfft(y[::-1], size)
+        return np.asarray(fft.irfft(product, size)[: n + m - 1])
+
+    lags = signal.correlation_lags(n, m)
+    count = np.round(cross(ones_a, ones_b))
+    keep = count >= least
+    count, lags = count[keep], lags[keep]
+    sum_a, sum_b = cross(a, ones_b)[keep], cross(ones_a, b)[keep]
+    var_a = cross(a * a, ones_b)[keep] - sum_a**2 / count
+    var_b = cross(ones_a, b * b)[keep] - sum_b**2 / count
+    # Where hardly anything moves in the overlap, a correlation means nothing.
+    floor = 1e-3 * np.sqrt(np.maximum(var_a, 0).max() * np.maximum(var_b, 0).max())
+    size_ab = np.sqrt(np.maximum(var_a, 0) * np.maximum(var_b, 0))
+    both = cross(a, b)[keep] - sum_a * sum_b / count
+    return lags, both / np.maximum(size_ab, max(floor, np.finfo(float).tiny)), count
+
+
+def _between_samples(values: np.ndarray, best: int) -> tuple[float, float]:
+    """Height and place (in samples from `best`) of the parabola through three values."""
+    if not 0 < best < len(values) - 1:
+        return float(values[best]), 0.0
+    left, middle, right = (float(v) for v in values[best - 1 : best + 2])
+    bend = left - 2 * middle + right
+    if bend >= 0:
+        return middle, 0.0
+    part = 0.5 * (left - right) / bend
+    return middle - 0.25 * (left - right) * part, part
