@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import EiferError
 from ..recording import Recording
-from . import bdf, bids, brainvision, edf, fmov, mmm, mmm_folder, table, xdf
+from . import bdf, bids, brainvision, edf, fmov, mmm, mmm_folder, table, vendors, xdf
 from .base import Choices, Reader, Row, check_readable, finish, unreadable
 
 #: Asked in this order; the specific text formats come before the general table.
@@ -24,6 +24,7 @@ READERS: tuple[Reader, ...] = (
     brainvision.READER,
     fmov.READER,
     mmm.READER,
+    vendors.READER,
     table.READER,
     mmm_folder.READER,
     bids.READER,

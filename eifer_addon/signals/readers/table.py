@@ -130,7 +130,7 @@ def _rate(
             f"{path.name} says no sampling rate and has no time column.",
             "Give the rate with rate_hz=, for example rate_hz=1000.",
         )
-    return _rate_of_times(path, layout, time, layout.names[roles.time])
+    return rate_of_times(path, layout, time, layout.names[roles.time])
 
 
 def _stated_rate(metadata: Mapping[str, str]) -> float | None:
@@ -142,9 +142,10 @@ def _stated_rate(metadata: Mapping[str, str]) -> float | None:
     return None
 
 
-def _rate_of_times(
+def rate_of_times(
     path: Path, layout: Layout, time: np.ndarray, name: str
 ) -> tuple[float, list[str]]:
+    """The rate in Hz that a column of times (n,) tells, and notes on how it was understood."""
     steps = np.diff(time)
     if len(time) < 2 or not np.all(np.isfinite(time)) or np.median(steps) <= 0:
         raise EiferError(
