@@ -230,7 +230,8 @@ def filtered_envelopes(
 
     def one(index: int) -> np.ndarray:
         raw = recording.channel(index)
-        low, high, mean = raw.min(), raw.max(), raw.mean()
+        with np.errstate(invalid="ignore"):  # infinities are named below
+            low, high, mean = raw.min(), raw.max(), raw.mean()
         if not np.isfinite(mean):
             check_finite(file_name(recording), recording.channels[index], raw, rate)
         if max(high - mean, mean - low) <= FLAT * max(high, -low):

@@ -100,7 +100,7 @@ class Enveloper:
         if self.preset.published:
             values = self._published(samples)
         elif not self.preset.cutoff_hz:
-            values = self._root_mean_square(samples, self.times_s)
+            values = self._root_mean_square(samples)
         elif self.decimator is None:
             values = self._smoothed(samples)
         else:
@@ -128,20 +128,34 @@ class Enveloper:
     def _published(self, samples: np.ndarray) -> np.ndarray:
         """RMS at every sample, then Fourier resampling, as the MaM data set has it."""
         frame_rate, n = self.preset.frame_rate_hz, len(samples)
-        # A window of an even number of samples lies half a sample early.
-        every = self._root_mean_square(samples, (np.arange(n) - 0.5) / self.rate_hz)
         frames = max(2, round(n / self.rate_hz * frame_rate))
-        few = signal.resample(every, frames)
+        few = signal.resample(self.every_root_mean_square(samples), frames)
         steps = self.times_s * frame_rate
         if np.allclose(steps, np.round(steps)):
             return np.asarray(few[np.minimum(np.round(steps).astype(np.int64), frames - 1)])
         curve = interpolate.PchipInterpolator(np.arange(frames) * (n / self.rate_hz / frames), few)
         return np.asarray(curve(self.times_s))
 
-    def _root_mean_square(self, samples: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    def every_root_mean_square(self, samples: np.ndarray) -> np.ndarray:
+        """RMS around every sample, shape (n_samples,), over what there is at the ends.
+
+        A window of an even number of samples reaches one further back than ahead.
+        """
+        n, window = len(samples), min(round(self.preset.window_s * self.rate_hz), len(samples))
+        sums = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+        left = window // 2
+        inside = slice(left, n - window + left + 1)
+        means: np.ndarray = np.empty(n, samples.dtype)
+        means[inside] = (sums[window:] - sums[: n + 1 - window]) / window
+        for k in (np.arange(left), np.arange(inside.stop, n)):
+            start, stop = np.maximum(k - left, 0), np.minimum(k - left + window, n)
+            means[k] = (sums[stop] - sums[start]) / (stop - start)
+        return np.sqrt(np.maximum(means, 0.0, out=means), out=means)
+
+    def _root_mean_square(self, samples: np.ndarray) -> np.ndarray:
         sums = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
         half = self.preset.window_s * self.rate_hz / 2
-        centre = times_s * self.rate_hz + 0.5
+        centre = self.times_s * self.rate_hz + 0.5
         last = len(samples)
         start, stop = np.clip(centre - half, 0, last), np.clip(centre + half, 0, last)
         total = _between(sums, stop) - _between(sums, start)

@@ -117,11 +117,14 @@ def design_published_chain(rate_hz: float, mains: tuple[float, ...] = ()) -> Fil
         From :func:`find_mains`; tells 60 Hz from the published 50 Hz.
     """
     line = 60.0 if mains and abs(mains[0] - 60.0) < 5.0 else 50.0
-    sos = signal.tf2sos(*signal.iirnotch(line, PUBLISHED_NOTCH_QUALITY, fs=rate_hz))
+    sos, notched = np.array([[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]), "no notch, the rate is too low"
+    if line < SHRUNK * rate_hz:
+        sos = signal.tf2sos(*signal.iirnotch(line, PUBLISHED_NOTCH_QUALITY, fs=rate_hz))
+        notched = f"notch of quality {PUBLISHED_NOTCH_QUALITY:g} at {line:g} Hz"
     low, high = PUBLISHED_BAND_HZ[0], min(PUBLISHED_BAND_HZ[1], SHRUNK * rate_hz)
     taps = signal.firwin(PUBLISHED_TAPS, (low, high), pass_zero=False, window="hamming", fs=rate_hz)
     words = (
-        f"notch of quality {PUBLISHED_NOTCH_QUALITY:g} at {line:g} Hz",
+        notched,
         f"band-pass {low:g}-{high:g} Hz (FIR, {PUBLISHED_TAPS} taps, Hamming)",
     )
     return FilterChain(sos, words, taps)

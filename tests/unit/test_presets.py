@@ -164,7 +164,7 @@ def test_mam_is_the_published_chain() -> None:
     assert relative(ours[60:-60], theirs[60:-60]) < 2e-3
     band = ZeroPhase(len(samples), rate, preset.band(rate), np.float64)(samples - samples.mean())
     every = Enveloper(preset, len(samples), rate, times, np.float64)
-    rms = every._root_mean_square(band, (np.arange(len(samples)) - 0.5) / rate)
+    rms = every.every_root_mean_square(band)
     b, a = signal.iirnotch(50, 2, fs=rate)
     x = signal.filtfilt(b, a, samples - samples.mean(), padlen=6000)
     x = np.convolve(x, preset.band(rate).taps, "same")
