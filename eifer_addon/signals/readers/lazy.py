@@ -42,7 +42,8 @@ class Grouped:
     def read_samples(self, start: int, stop: int) -> np.ndarray:
         """Values (n_channels, stop - start) in the channels' units."""
         numbers = self.columns(slice(0, self.n_channels), start, stop)
-        values = np.array(numbers.T, np.float64, order="C")
+        with np.errstate(invalid="ignore"):  # some kinds of not-a-number complain when widened
+            values = np.array(numbers.T, np.float64, order="C")
         if self.gain is not None:
             values *= self.gain[:, None]
         if self.shift is not None:
@@ -57,7 +58,8 @@ class Grouped:
             last = min(first + _GROUP, self.n_channels)
             kept = (key, np.ascontiguousarray(self.columns(slice(first, last), start, stop).T))
             self._kept = kept
-        values = kept[1][index - first].astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            values = kept[1][index - first].astype(np.float64)
         if self.gain is not None:
             values *= self.gain[index]
         if self.shift is not None:

@@ -1,0 +1,189 @@
+"""Poly5, OTB+ and OTB4: written byte by byte from their published layout, no sample at hand."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reader_fuzz import cuts, refusal, survives
+
+from eifer.eifer_addon.signals.readers import list_contents, read_recording
+
+
+def pascal(text: str, size: int) -> bytes:
+    raw = text.encode("latin-1")
+    return bytes([len(raw)]) + raw.ljust(size - 1, b"\0")
+
+
+def poly5(path: Path, n: int = 1000, per_block: int = 256, pad: bool = False) -> np.ndarray:
+    """Two channels at 2048 Hz in blocks, the last one shorter, or padded when `pad`."""
+    samples = np.random.default_rng(0).normal(0, 50, (2, n)).astype("<f4")
+    blocks = -(-n // per_block)
+    parts = [
+        b"POLY SAMPLE FILEversion 2.03\r\n\x1a", struct.pack("<H", 203), pascal("smile", 81),
+        struct.pack("<hhBHi4x", 2048, 2048, 0, 4, n), struct.pack("<7H", 2026, 1, 2, 5, 9, 0, 0),
+        struct.pack("<iHHH64x", blocks, per_block, per_block * 8, 0),
+    ]  # fmt: skip
+    for name in ("(Lo) Zyg li", "(Hi) Zyg li", "(Lo) Corr re", "(Hi) Corr re"):
+        parts.append(pascal(name, 41) + bytes(4) + pascal("\xb5Volt", 11))
+        parts.append(struct.pack("<4fHH60x", -1000, 1000, -2000, 2000, 0, 0))
+    for start in range(0, n, per_block):
+        block = samples[:, start : start + per_block].T
+        if pad and len(block) < per_block:
+            block = np.pad(block, ((0, per_block - len(block)), (0, 0)))
+        parts += [bytes(86), np.ascontiguousarray(block).tobytes()]
+    path.write_bytes(b"".join(parts))
+    return samples.astype(float)
+
+
+def tar(path: Path, **files: bytes) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name.replace("__", "."))
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def otb_plus(path: Path, bits: int = 16, name: str = "QUATTROCENTO") -> np.ndarray:
+    """Two muscle channels and a ramp at 2048 Hz."""
+    counts = np.random.default_rng(0).integers(-3000, 3000, (1500, 4)).astype("<i2")
+    xml = (
+        f'<?xml version="1.0"?><Device Name="{name}" SampleFrequency="2048" '
+        f'DeviceTotalChannels="4" ad_bits="{bits}"><Channels>'
+        '<Adapter ID="BP" Gain="150" ChannelStartIndex="1">'
+        '<Channel Index="0" Gain="1" Muscle="Zygomaticus" Side="Left"/>'
+        '<Channel Index="1" Gain="1" Muscle="Not defined" Side="Not defined"/></Adapter>'
+        '<Adapter ID="AdapterControl" Gain="1" ChannelStartIndex="3">'
+        '<Channel Index="0" ID="RampChannel"/></Adapter></Channels></Device>'
+    )
+    tar(path, smile__sig=counts.tobytes(), smile__xml=xml.encode(), patient__xml=b"<p/>")
+    return counts[:, 1:3].T * 5e6 / 65536 / 150
+
+
+def otb4(path: Path) -> np.ndarray:
+    """Three muscle channels of 24 bits in 32, and a control track of another file."""
+    counts = np.random.default_rng(0).integers(-90000, 90000, (1500, 5)).astype("<i4")
+    track = (
+        "<TrackInfo><Title>{}</Title><Gain>2</Gain><ADC_Nbits>24</ADC_Nbits><ADC_Range>4.8"
+        "</ADC_Range><SamplingFrequency>2000</SamplingFrequency><SignalStreamPath>{}"
+        "</SignalStreamPath><NumberOfChannels>3</NumberOfChannels><AcquisitionChannel>1"
+        "</AcquisitionChannel><TotalChannelsInFile>5</TotalChannelsInFile><SampleSize>4"
+        "</SampleSize><IsControl>{}</IsControl></TrackInfo>"
+    )
+    xml = "".join([
+        "<ArrayOfTrackInfo>", track.format("Face grid", "a.sig", "false"),
+        track.format("Feedback", "b.sig", "true"), "</ArrayOfTrackInfo>",
+    ])  # fmt: skip
+    tar(path, Tracks_000__xml=xml.encode(), a__sig=counts.tobytes(), b__sig=b"")
+    return counts[:, 1:4].T * 4.8e6 / 2**24 / 2
+
+
+@pytest.mark.parametrize("pad", [False, True])
+@pytest.mark.parametrize("n", [1000, 1024, 100])
+def test_poly5_blocks_become_one_recording(tmp_path: Path, n: int, pad: bool) -> None:
+    samples = poly5(tmp_path / "a.Poly5", n, pad=pad)
+    recording = read_recording(tmp_path / "a.Poly5")
+    np.testing.assert_allclose(recording.data(), samples / 2, rtol=1e-6)
+    for start, stop in ((0, 10), (90, 100), (n // 2, n), (n - 1, n), (5, 5)):
+        np.testing.assert_array_equal(
+            recording.data(start, stop), recording.data()[:, start:stop]
+        )
+    assert recording.channels == ("Zyg li", "Corr re")
+    assert (recording.rate_hz, recording.units) == (2048.0, ("uVolt", "uVolt"))
+
+
+def test_a_truncated_poly5_is_refused_and_read_in_part(tmp_path: Path) -> None:
+    samples = poly5(tmp_path / "a.poly5")
+    data = (tmp_path / "a.poly5").read_bytes()
+    (tmp_path / "a.poly5").write_bytes(data[:-100])
+    assert "987 of 1000 samples" in refusal(lambda: read_recording(tmp_path / "a.poly5")).cause
+    part = read_recording(tmp_path / "a.poly5", partial=True)
+    np.testing.assert_allclose(part.data(), samples[:, :987] / 2, rtol=1e-6)
+    (tmp_path / "a.poly5").write_bytes(data)
+    cuts(tmp_path / "a.poly5", tmp_path / "cut.poly5", 60)
+
+
+@pytest.mark.parametrize(
+    ("offset", "content", "sentence"),
+    [
+        (0, b"PALY", "not a Poly5"), (31, b"\1", "version"), (114, b"\0\0", "0 Hz"),
+        (114, b"\xff\xff", "-1 Hz"), (119, b"\0\0", "0 signals"), (119, b"\xfe\xff", "header"),
+        (121, b"\xff\xff\xff\x7f", "of 2147483647 samples"), (147, b"\0\0", "announces"),
+        (218, b"XXXX", "16-bit"),
+    ],
+)  # fmt: skip
+def test_a_poly5_that_lies_is_refused(
+    tmp_path: Path, offset: int, content: bytes, sentence: str
+) -> None:
+    poly5(tmp_path / "a.poly5")
+    data = bytearray((tmp_path / "a.poly5").read_bytes())
+    data[offset : offset + len(content)] = content
+    (tmp_path / "a.poly5").write_bytes(bytes(data))
+    assert sentence in refusal(lambda: read_recording(tmp_path / "a.poly5")).cause
+
+
+def test_otb_plus_is_read_in_microvolts(tmp_path: Path) -> None:
+    microvolts = otb_plus(tmp_path / "a.otb+")
+    recording = read_recording(tmp_path / "a.otb+")
+    np.testing.assert_allclose(recording.data(), microvolts)
+    np.testing.assert_allclose(recording.channel(1, 3, 8), microvolts[1, 3:8])
+    assert recording.channels == ("Zygomaticus Left", "BP 3")
+    assert (recording.rate_hz, recording.units) == (2048.0, ("uV", "uV"))
+    assert "5 V was assumed" in recording.source["notes"][0]
+    assert "left out" in recording.source["notes"][1]
+    other = otb_plus(tmp_path / "b.otb+", name="SESSANTAQUATTRO") * 3.3 / 5
+    np.testing.assert_allclose(read_recording(tmp_path / "b.otb+").data(), other)
+    otb_plus(tmp_path / "c.otb+", bits=24)
+    assert "24 bits" in refusal(lambda: read_recording(tmp_path / "c.otb+")).cause
+
+
+def test_otb4_tracks_are_read_and_control_tracks_left_out(tmp_path: Path) -> None:
+    microvolts = otb4(tmp_path / "a.otb4")
+    recording = read_recording(tmp_path / "a.otb4")
+    np.testing.assert_allclose(recording.data(), microvolts)
+    assert recording.channels == ("Face grid 1", "Face grid 2", "Face grid 3")
+    assert "Feedback" in recording.source["notes"][0]
+    assert [row["samples"] for row in list_contents(tmp_path / "a.otb4")] == [1500] * 3
+    assert read_recording(tmp_path / "a.otb4", stream="a").rate_hz == 2000.0
+    assert "no signal 'x'" in refusal(lambda: read_recording(tmp_path / "a.otb4", stream="x")).cause
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (b"<TotalChannelsInFile>5", b"<TotalChannelsInFile>2", "contradicts itself"),
+        (b"<Gain>2", b"<Gain>0", "contradicts itself"), (b"<Gain>2", b"<Gain>x", "not a number"),
+        (b">2000<", b">9e9 <", "cannot be"), (b"a.sig</", b"c.sig</", "is missing"),
+        (b"<Title>", b"<Titel>", "not XML"), (b">24<", b">99<", "number of bits"),
+    ],
+)  # fmt: skip
+def test_an_otb4_that_lies_is_refused(
+    tmp_path: Path, old: bytes, new: bytes, sentence: str
+) -> None:
+    otb4(tmp_path / "a.otb4")
+    data = (tmp_path / "a.otb4").read_bytes()
+    assert old in data
+    (tmp_path / "a.otb4").write_bytes(data.replace(old, new.ljust(len(old), b" "), 1))
+    assert sentence in refusal(lambda: read_recording(tmp_path / "a.otb4")).cause
+
+
+def test_an_otb_that_is_no_tar_or_is_cut_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.otb+").write_bytes(b"PK\3\4" * 400)
+    assert "tar archive" in refusal(lambda: read_recording(tmp_path / "a.otb+")).cause
+    tar(tmp_path / "b.otb+", note__txt=b"x")
+    assert "no signal" in refusal(lambda: read_recording(tmp_path / "b.otb+")).cause
+    otb_plus(tmp_path / "c.otb+")
+    cuts(tmp_path / "c.otb+", tmp_path / "cut.otb+", 60)
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(poly5, "a.poly5"), (otb_plus, "a.otb+"), (otb4, "a.otb4")]
+)
+def test_mutated_files_are_read_or_refused(tmp_path: Path, write: object, name: str) -> None:
+    write(tmp_path / name)  # type: ignore[operator]
+    assert survives(tmp_path / name, tmp_path / f"m_{name}") > 0
