@@ -50,6 +50,18 @@ def test_newest(session: nox.Session) -> None:
     run_tests(session)
 
 
+@nox.session(python=LTS_PYTHONS[0], name="test-4.2")
+def test_oldest(session: nox.Session) -> None:
+    """Run the tests in Blender on bpy 4.2 LTS, the oldest that the manifest admits."""
+    check_system(session)
+    install_project(session, "test")
+    # After the rest, because the constraints name the bpy of 4.5.
+    session.install("bpy==4.2.23", "numpy==1.26.4")
+    build_assets(session)
+    session.run("python", ".ci/extension.py", "linux_x64-cp311")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/blender"]))
+
+
 @nox.session(python=DEMO_PYTHON)
 def lint(session: nox.Session) -> None:
     """Check style, types and the direction of imports, and print what to mend."""

@@ -36,7 +36,8 @@ BUNDLED = (
     "matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pillow", "pyparsing",
     "python-dateutil",
 )  # fmt: skip
-#: Blender releases by the Python they carry: first release, and the first that has another Python.
+#: Blender releases by the Python they carry: the first (None: the manifest's own minimum), and the
+#: first that has another Python.
 BLENDER_RANGE = {"3.11": (None, "5.1.0"), "3.13": ("5.1.0", None), "3.14": ("5.1.0", None)}
 #: Distributions that build Blender against their own, newer Python; made for tests only.
 UNRELEASED = "3.14"

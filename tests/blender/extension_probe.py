@@ -46,7 +46,8 @@ def _classes() -> set[str]:
         for child in waiting.pop().__subclasses__():
             waiting.append(child)
             # Blender makes Python classes of its own types when they are first asked for.
-            if child.__module__ != "bpy.types" and getattr(child, "is_registered", False):
+            own = child.__module__ in {"bpy.types", "bpy_types"}
+            if not own and getattr(child, "is_registered", False):
                 found.add(f"{child.__module__}.{child.__qualname__}")
     return found
 
