@@ -93,6 +93,7 @@ def to_activity(
     profile: Any = None,
     montage: Mapping[str, str] | str | Path | None = None,
     repair: Mapping[str, str] | None = None,
+    unmix: bool = False,
 ) -> Activity:
     """Turn raw channels into normalised muscle activity.
 
@@ -111,6 +112,8 @@ def to_activity(
         Channel to muscle; None maps the channels by their names.
     repair : mapping, optional
         Channel to ``"drop"``, ``"mirror"`` or ``"interpolate"``; nothing is repaired unasked.
+    unmix : bool
+        Take out the cross-talk that the profile holds.
 
     Returns
     -------
@@ -120,8 +123,9 @@ def to_activity(
     from .signals.convert import to_activity as convert
 
     return convert(
-        recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage, repair=repair
-    )
+        recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage,
+        repair=repair, unmix=unmix,
+    )  # fmt: skip
 
 
 def check_quality(recording: Recording, channels: list[str] | None = None) -> Quality:
@@ -151,7 +155,7 @@ def calibrate(recording: Recording, **options: Any) -> Profile:
     recording : Recording
     **options
         ``windows`` (movement to seconds), ``mvc`` (muscle to maximum), ``preset``, ``montage``,
-        ``subject``.
+        ``subject``, ``crosstalk`` (True estimates it too).
 
     Returns
     -------

@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import EiferError
 from ..files import atomic_path
 from .convert import DEFAULT_RATE_HZ, envelopes_of_muscles
+from .crosstalk import estimate_mixing
 from .montage import Montage
 from .movements import REST, find_movements
 from .normalise import FORMAT_VERSION, load_document, rest_level
@@ -74,6 +75,9 @@ class Profile:
         Seconds ``(start, stop)`` by movement.
     source : mapping
         ``file`` and ``sha256`` of the recording.
+    crosstalk : mapping
+        ``channels`` and ``mixing`` (rows: channels, columns: muscles under them), or empty.
+        Used only by ``to_activity(…, unmix=True)``.
     """
 
     muscles: Mapping[str, MuscleProfile]
@@ -81,6 +85,7 @@ class Profile:
     subject: str = ""
     movements: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
+    crosstalk: Mapping[str, Any] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """What is written as JSON, and what `to_activity` takes as ``profile=``."""
@@ -90,6 +95,7 @@ class Profile:
             "movements": {name: list(window) for name, window in self.movements.items()},
             "source": dict(self.source),
             "muscles": {name: vars(entry) for name, entry in self.muscles.items()},
+            "crosstalk": dict(self.crosstalk),
         }  # fmt: skip
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
@@ -117,7 +123,7 @@ class Profile:
             }
             return cls(
                 muscles, str(document.get("preset", "clinical")), str(document.get("subject", "")),
-                movements, dict(document.get("source", {})),
+                movements, dict(document.get("source", {})), dict(document.get("crosstalk", {})),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EiferError(
@@ -146,6 +152,7 @@ def calibrate(
     preset: str = "clinical",
     montage: Montage | Mapping[str, str | None] | str | Path | None = None,
     subject: str = "",
+    crosstalk: bool = False,
 ) -> Profile:
     """Make a profile from a recording of rest and movements.
 
@@ -164,6 +171,8 @@ def calibrate(
         As for `to_activity`.
     subject : str
         A pseudonym, never a name.
+    crosstalk : bool
+        Estimate also how much of each muscle the other channels see (`signals.crosstalk`).
 
     Returns
     -------
@@ -199,7 +208,10 @@ def calibrate(
         entries[muscle] = _with_mvc(entry, muscle, mvc or {})
     source = {key: recording.source[key] for key in ("file", "sha256") if key in recording.source}
     used = "none" if recording.holds_envelope else preset
-    return Profile(entries, used, subject, movements, source)
+    mixing = (
+        _crosstalk(recording, list(dict.fromkeys(found.channels.values()))) if crosstalk else {}
+    )
+    return Profile(entries, used, subject, movements, source, mixing)
 
 
 def adjust(profile: Profile, recording: Recording, montage: Any = None) -> Profile:
@@ -238,6 +250,11 @@ def adjust(profile: Profile, recording: Recording, montage: Any = None) -> Profi
         for muscle in ratios:
             entries[muscle] = replace(entries[muscle], scale=entries[muscle].scale * common)
     return replace(profile, muscles=entries)
+
+
+def _crosstalk(recording: Recording, channels: list[str]) -> dict[str, Any]:
+    mixing = estimate_mixing(recording, channels)
+    return {"channels": channels, "mixing": np.round(mixing, 4).tolist()}
 
 
 def _runnable(preset: str) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 from ..errors import EiferError
 from .activity import Activity
 from .causal import CausalChain
+from .crosstalk import unmix_by_profile
 from .envelope import Enveloper, resample_envelope
 from .filters import FLAT, find_mains
 from .montage import Montage, map_channels
-from .normalise import normalise
+from .normalise import load_document, normalise
 from .presets import Preset, get_preset
 from .readers.base import check_finite, check_rate, file_name
 from .recording import Recording
@@ -41,6 +42,7 @@ def to_activity(
     profile: Any = None,
     montage: Montage | Mapping[str, str | None] | str | Path | None = None,
     repair: Mapping[str, str] | None = None,
+    unmix: bool = False,
 ) -> Activity:
     """Turn a recording into normalised muscle activity.
 
@@ -66,6 +68,8 @@ def to_activity(
         ``{channel: "drop" | "mirror" | "interpolate"}``: leave a bad channel out, let the other
         side stand for it, or bridge its bad seconds. Without it nothing is left out or changed;
         ``source["repair"]`` keeps what was asked for.
+    unmix : bool
+        Take out the cross-talk that the profile's calibration found.
 
     Returns
     -------
@@ -83,6 +87,7 @@ def to_activity(
     _check_length(recording)
     rate = _frame_rate(recording, rate_hz, chosen)
     repair = dict(repair or {})
+    recording, unmixed = _unmixed(recording, profile) if unmix else (recording, ())
     found = repair_montage(map_channels(recording.channels, montage), repair)
     times_s = frame_times(recording, rate)
     used = "none" if recording.holds_envelope else preset
@@ -95,7 +100,7 @@ def to_activity(
         baseline=normal.baseline,
         scale=normal.scale,
         channels=tuple(found.channels.values()),
-        filters=(*words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes),
+        filters=(*unmixed, *words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes),
         delay_ms=delay_ms,
         unmapped=found.unmapped,
         events=tuple((e.onset_s, e.name, e.duration_s) for e in recording.events),
@@ -107,6 +112,11 @@ def to_activity(
             **({"repair": repair} if repair else {}),
         },
     )
+
+
+def _unmixed(recording: Recording, profile: Any) -> tuple[Recording, tuple[str, ...]]:
+    unmixed, words = unmix_by_profile(recording, load_document(profile or {}))
+    return unmixed, (words,)
 
 
 def envelopes_of_muscles(

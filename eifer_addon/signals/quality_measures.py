@@ -110,6 +110,26 @@ def measure_stretches(recording: Recording) -> Stretches:
     return _stretches(whole, shared, length / recording.rate_hz)
 
 
+def cross_powers(recording: Recording) -> tuple[np.ndarray, int]:
+    """Cross-power of all pairs of channels in the EMG band, second by second.
+
+    Returns
+    -------
+    powers : numpy.ndarray
+        (n_stretches, n_channels, n_channels), at zero lag, without the mains.
+    bins : int
+        Independent values behind each number, for its standard error.
+    """
+    length = min(recording.n_samples, max(2, round(STRETCH_S * recording.rate_hz)))
+    bands = _Bands(length, recording.rate_hz)
+    found = [np.zeros((0, len(recording.channels), len(recording.channels)))]
+    for block in _blocks(recording, length):
+        inside = bands.spectrum(np.nan_to_num(block, posinf=0.0, neginf=0.0))[..., bands.emg]
+        inside = inside.transpose(1, 0, 2)
+        found.append((inside @ inside.conj().transpose(0, 2, 1)).real.astype(np.float64))
+    return np.concatenate(found), int(bands.emg.sum())
+
+
 def _blocks(recording: Recording, length: int) -> Iterator[np.ndarray]:
     """Samples as (n_channels, n_stretches, length); what is left at the end is left out."""
     count = recording.n_samples // length
@@ -154,11 +174,15 @@ class _Bands:
             self.lines.append(line)
             self.emg = self.emg & ~line
 
-    def measure(self, block: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Powers (n_channels, n_stretches) and the cross-power (n_channels, n_channels)."""
+    def spectrum(self, block: np.ndarray) -> np.ndarray:
+        """Spectra (n_channels, n_stretches, n_frequencies), complex64."""
         level = (block - block.mean(axis=2, keepdims=True)).astype(np.float32)
         level *= self.window
-        spectrum = fft.rfft(level, axis=2)
+        return np.asarray(fft.rfft(level, axis=2))
+
+    def measure(self, block: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Powers (n_channels, n_stretches) and the cross-power (n_channels, n_channels)."""
+        spectrum = self.spectrum(block)
         power = spectrum.real**2 + spectrum.imag**2
         lines = [power[..., line].sum(axis=2) for line in self.lines]
         mains = max(lines, key=lambda values: float(np.sum(values)))

@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mvc", action="append", default=[], metavar="MUSCLE=VALUE", type=_maximum,
         help="a known maximum in the recording's unit, e.g. zygomaticus.left=180",
     )  # fmt: skip
+    parser.add_argument(
+        "--crosstalk", action="store_true", help="estimate what channels see of their neighbours"
+    )
     parser.add_argument("--adjust", type=Path, help="an older profile to carry over")
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
     parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
@@ -44,9 +47,9 @@ def run(options: argparse.Namespace) -> Result:
     choices = {} if options.rate is None else {"rate_hz": options.rate}
     recording = api.read_recording(options.recording, **choices)
     if options.adjust:
-        if options.events or options.mvc:
+        if options.events or options.mvc or options.crosstalk:
             raise EiferError(
-                "--adjust carries an older profile over, so it takes no --events and no --mvc.",
+                "--adjust carries a profile over; --events, --mvc and --crosstalk do not go with it.",
                 "Leave them out, or calibrate anew without --adjust.",
             )
         older = calibration.Profile.load(options.adjust)
@@ -59,6 +62,7 @@ def run(options: argparse.Namespace) -> Result:
             preset=options.preset,
             montage=options.montage,
             subject=options.subject,
+            crosstalk=options.crosstalk,
         )
     profile.save(options.out, overwrite=options.force)
     hints = api.check_quality(recording).hints

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
     parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
     parser.add_argument(
+        "--unmix", action="store_true", help="take out the cross-talk that the profile holds"
+    )
+    parser.add_argument(
         "--repair", action="append", default=[], metavar="CHANNEL=WAY", type=_repair,
         help="drop, mirror or interpolate a bad channel, e.g. 'Corr li=mirror'",
     )  # fmt: skip
@@ -67,7 +70,7 @@ def run(options: argparse.Namespace) -> Result:
     recording = api.read_recording(options.recording, **choices)
     activity = api.to_activity(
         recording, preset=options.preset, montage=options.montage, profile=options.profile,
-        repair=dict(options.repair),
+        repair=dict(options.repair), unmix=options.unmix,
     )  # fmt: skip
     hints = api.check_quality(recording, list(dict.fromkeys(activity.channels))).hints
     track = api.emg_to_expression(activity, model=options.model)
