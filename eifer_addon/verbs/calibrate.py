@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> Result:
     if options.adjust:
         if options.events or options.mvc or options.crosstalk:
             raise EiferError(
-                "--adjust carries a profile over; --events, --mvc and --crosstalk do not go with it.",
+                "--adjust carries a profile over and takes no --events, --mvc or --crosstalk.",
                 "Leave them out, or calibrate anew without --adjust.",
             )
         older = calibration.Profile.load(options.adjust)
