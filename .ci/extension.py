@@ -32,7 +32,7 @@ BUNDLED = (
     "onnxruntime", "flatbuffers", "protobuf", "packaging",
     "ai-edge-litert", "backports-strenum", "ml-dtypes", "tqdm", "typing-extensions",
     "av",
-    "edfio",
+    "edfio", "h5py",
     "matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pillow", "pyparsing",
     "python-dateutil",
 )  # fmt: skip

@@ -13,7 +13,21 @@ from typing import Any
 
 from ...errors import EiferError
 from ..recording import Recording
-from . import bdf, bids, brainvision, edf, fmov, mmm, mmm_folder, otb, poly5, table, vendors, xdf
+from . import (
+    bdf,
+    bids,
+    brainvision,
+    edf,
+    fmov,
+    matrix_files,
+    mmm,
+    mmm_folder,
+    otb,
+    poly5,
+    table,
+    vendors,
+    xdf,
+)
 from .base import Choices, Reader, Row, check_readable, finish, unreadable
 
 #: Asked in this order; the specific text formats come before the general table.
@@ -22,6 +36,8 @@ READERS: tuple[Reader, ...] = (
     bdf.READER,
     xdf.READER,
     brainvision.READER,
+    matrix_files.MAT,
+    matrix_files.HDF5,
     poly5.READER,
     otb.READER,
     fmov.READER,
