@@ -132,7 +132,7 @@ def save_npz(
     packed = io.BytesIO()
     np.savez_compressed(packed, **{_META_KEY: np.array(header)}, **arrays)  # type: ignore[arg-type]
     with atomic_path(final, overwrite=overwrite) as temporary:
-        temporary.write_bytes(packed.getbuffer())
+        temporary.write_bytes(packed.getvalue())
     return final
 
 
