@@ -31,6 +31,8 @@ class Look:
         Inputs of the Principled shader.
     mottled : bool
         Whether fine pores and an uneven tone are added (by texture coordinates).
+    solid : tuple of float or None
+        Colour in the viewport's solid mode, where faces cannot fade into each other.
     """
 
     colour: tuple[float, float, float]
@@ -39,11 +41,13 @@ class Look:
     coat: float = 0.0
     subsurface: float = 0.0
     mottled: bool = False
+    solid: tuple[float, float, float] | None = None
 
 
+_SKIN_COLOUR = (0.55, 0.33, 0.24)
 LOOKS = {
-    _SKIN: Look((0.55, 0.33, 0.24), 0.5, 0.35, subsurface=0.14, mottled=True),
-    "scalp": Look((0.2, 0.13, 0.1), 0.8, 0.1, subsurface=0.05, mottled=True),
+    _SKIN: Look(_SKIN_COLOUR, 0.5, 0.35, subsurface=0.14, mottled=True),
+    "scalp": Look((0.2, 0.13, 0.1), 0.8, 0.1, subsurface=0.05, mottled=True, solid=_SKIN_COLOUR),
     "lips": Look((0.45, 0.17, 0.15), 0.36, 0.5, subsurface=0.14),
     "mouth": Look((0.16, 0.035, 0.03), 0.35, 0.4, subsurface=0.1),
     "sclera": Look((0.78, 0.74, 0.71), 0.12, 0.5, coat=0.8, subsurface=0.05),
@@ -91,7 +95,7 @@ def _material(name: str, attribute: str) -> bpy.types.Material:
     material = bpy.data.materials.new(full)
     if material.node_tree is None:
         material.use_nodes = True
-    material.diffuse_color = (*look.colour, 1.0)
+    material.diffuse_color = (*(look.solid or look.colour), 1.0)
     material.roughness = look.roughness
     _build_nodes(material.node_tree, look, attribute)
     return material
