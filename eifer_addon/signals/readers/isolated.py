@@ -38,6 +38,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=environment,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # of Windows only
             )  # fmt: skip
         return self._process
 

@@ -25,7 +25,7 @@ _VERSIONS = {203: 31, 204: 32}
 _HEADER = struct.Struct("<H81phhBHi4x14xiHHH64x")
 _SIGNAL = struct.Struct("<41p4x11pffffHH60x")
 _BLOCK_HEADER = 86
-_LOW, _HIGH = "(Lo) ", "(Hi) "
+_LOW = "(Lo) "
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,7 @@ def _read_header(path: Path, *, partial: bool) -> _Header:
     if len(described) < count * _SIGNAL.size:
         raise damaged(path, _KIND, "it ends inside its header")
     signals = [_SIGNAL.unpack_from(described, k * _SIGNAL.size) for k in range(count)]
-    names = [one_line(s[0].decode("latin-1")) for s in signals]
-    pairs = count % 2 == 0 and all(name.startswith(_LOW[:-1]) for name in names[::2])
-    if not pairs:
-        raise EiferError(
-            f"{path.name} holds 16-bit numbers (version {version}), which are not read.",
-            "Convert it with TMSi's program to 32-bit Poly5 or EDF.",
-        )
+    names = _names(path, version, [one_line(s[0].decode("latin-1")) for s in signals])
     gain, shift, notes = _scales([s[2:6] for s in signals[::2]])
     first = start + _HEADER.size + count * _SIGNAL.size
     found = _samples_there(path, first, block_samples, count // 2)
@@ -114,10 +108,21 @@ def _read_header(path: Path, *, partial: bool) -> _Header:
     if n_samples == 0:
         raise damaged(path, _KIND, "it holds no sample")
     return _Header(
-        tuple(name.removeprefix(_LOW.strip()).strip() for name in names[::2]),
+        names,
         tuple(s[1].decode("latin-1") for s in signals[::2]), gain, shift, float(rate), n_samples,
         block_samples, first, (*notes, *([f"{what}."] if found < total else [])),
     )  # fmt: skip
+
+
+def _names(path: Path, version: int, described: list[str]) -> tuple[str, ...]:
+    """Names of channels, each of which is a low and a high half of 16 bits."""
+    mark = _LOW.strip()
+    if len(described) % 2 or not all(name.startswith(mark) for name in described[::2]):
+        raise EiferError(
+            f"{path.name} holds 16-bit numbers (version {version}), which are not read.",
+            "Convert it with TMSi's program to 32-bit Poly5 or EDF.",
+        )
+    return tuple(name.removeprefix(mark).strip() for name in described[::2])
 
 
 def _version(path: Path, fixed: bytes) -> tuple[int, int]:

@@ -108,48 +108,52 @@ def _split_unit(name: str) -> tuple[str, str]:
 
 def _delsys(path: Path, export: _Export, choices: Choices) -> tuple[Recording, list[str]]:
     """Channels of the fastest rate; each has its own times, and may end before the others."""
-    layout, notes = export.layout, []
-    names = layout.names[: len(layout.numeric)]
-    times = [k for k, name in enumerate(names) if _DELSYS_TIME.match(name)]
-    pairs = []
-    for place, time in enumerate(times):
-        end = times[place + 1] if place + 1 < len(times) else len(names)
-        pairs += [(time, k) for k in range(time + 1, end) if names[k]]
-    if not pairs:
-        raise EiferError(f"{path.name} has times but no channels.", "Export it again.")
-    columns = sorted({k for pair in pairs for k in pair})
-    values = load_columns(path, columns, layout).values
-    at = {k: position for position, k in enumerate(columns)}
-    found = []
-    for time, k in pairs:
-        own = values[:, at[time]]
-        length = int(np.count_nonzero(np.isfinite(own)))
-        if length < 2:
-            continue
-        rate, _ = rate_of_times(path, layout, own[:length], "X [s]")
-        found.append((rate, names[k], values[:length, at[k]]))
-    rates = sorted({round(rate, 3) for rate, _, _ in found}, reverse=True)
+    found = _delsys_channels(path, export.layout)
+    rates = sorted({rate for rate, _, _ in found}, reverse=True)
     if not rates:
         raise EiferError(f"{path.name} has no channel with times.", "Export it again.")
-    wanted = rates[0] if choices.rate_hz is None else min(
-        rates, key=lambda r: abs(r - (choices.rate_hz or 0.0))
-    )  # fmt: skip
-    kept = [entry for entry in found if round(entry[0], 3) == wanted]
-    left = [name for rate, name, _ in found if round(rate, 3) != wanted]
+    wanted = choices.rate_hz
+    rate = rates[0] if wanted is None else min(rates, key=lambda r: abs(r - wanted))
+    notes = []
+    kept = [entry for entry in found if entry[0] == rate]
+    left = [name for other, name, _ in found if other != rate]
     if left:
-        notes.append(
-            f"Channels at other rates than {wanted:g} Hz were left out: {', '.join(left)}."
-        )
+        notes.append(f"Channels at other rates than {rate:g} Hz were left out: {', '.join(left)}.")
     n_samples = min(len(samples) for _, _, samples in kept)
     if any(len(samples) != n_samples for _, _, samples in kept):
         notes.append(f"Channels of different length were cut to {n_samples} samples.")
     split = [_split_unit(name) for _, name, _ in kept]
     labels, repeats = unique_names(name for name, _ in split)
     recording = Recording.from_array(
-        np.stack([samples[:n_samples] for _, _, samples in kept]), kept[0][0], labels,
+        np.stack([samples[:n_samples] for _, _, samples in kept]), rate, labels,
         units=tuple(unit for _, unit in split),
     )  # fmt: skip
     return recording, notes + repeats
+
+
+def _delsys_channels(path: Path, layout: Layout) -> list[tuple[float, str, np.ndarray]]:
+    """Rate, name and samples of every channel that has times."""
+    names = layout.names[: len(layout.numeric)]
+    times = [k for k, name in enumerate(names) if _DELSYS_TIME.match(name)]
+    pairs = [
+        (time, k)
+        for time, end in zip(times, [*times[1:], len(names)], strict=True)
+        for k in range(time + 1, end)
+        if names[k]
+    ]
+    columns = sorted({k for pair in pairs for k in pair})
+    if not columns:
+        return []
+    values = load_columns(path, columns, layout).values
+    at = {k: position for position, k in enumerate(columns)}
+    found = []
+    for time, k in pairs:
+        own = values[:, at[time]]
+        length = int(np.count_nonzero(np.isfinite(own)))
+        if length > 1:
+            rate, _ = rate_of_times(path, layout, own[:length], "X [s]")
+            found.append((round(rate, 3), names[k], values[:length, at[k]]))
+    return found
 
 
 def _noraxon(path: Path, export: _Export, choices: Choices) -> tuple[Recording, list[str]]:

@@ -128,7 +128,7 @@ def _times(path: Path, data: Buffer, stream: StreamInfo) -> np.ndarray:
     if stream.format == "string":
         times = texts_of(data, stream)[0]
     else:
-        found = [numbers_of(data, stream, chunk)[0] for chunk in stream.chunks]
+        found = [numbers_of(data, stream, chunk, slice(0))[0] for chunk in stream.chunks]
         times = np.concatenate(found)
         whole = all(chunk.stamp_bytes == STAMP for chunk in stream.chunks)
         if whole and not np.all(np.isfinite(times)):
@@ -163,8 +163,8 @@ class _Numbers:
             if chunk_end - chunk.count >= end:
                 break
             offset = int(chunk_end) - chunk.count
-            rows = numbers_of(self.data, self.stream, chunk)[1]
-            parts.append(rows[max(begin - offset, 0) : end - offset, columns])
+            rows = numbers_of(self.data, self.stream, chunk, columns)[1]
+            parts.append(rows[max(begin - offset, 0) : end - offset])
         return np.concatenate(parts)
 
 

@@ -303,18 +303,23 @@ def texts_of(data: Buffer, stream: StreamInfo) -> tuple[np.ndarray, list[str]]:
     return np.array(times, float), words
 
 
-def numbers_of(data: Buffer, stream: StreamInfo, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
-    """Times (n,), NaN where a sample has none, and numbers (n, n_channels) of one chunk."""
-    width = stream.n_channels * stream.dtype.itemsize
+def numbers_of(
+    data: Buffer, stream: StreamInfo, chunk: Chunk, columns: slice = slice(None)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times (n,), NaN where a sample has none, and numbers (n, k) of some columns of a chunk."""
+    size = stream.dtype.itemsize
+    first, stop, _ = columns.indices(stream.n_channels)
     if chunk.stamp_bytes < 0:
-        return _mixed_numbers(data, stream, chunk, width)
+        times, numbers = _mixed_numbers(data, stream, chunk, stream.n_channels * size)
+        return times, numbers[:, first:stop].copy()
     raw = np.frombuffer(data, np.uint8, chunk.end - chunk.position, chunk.position)
-    rows = raw.reshape(chunk.count, 1 + chunk.stamp_bytes + width)
+    rows = raw.reshape(chunk.count, 1 + chunk.stamp_bytes + stream.n_channels * size)
     times = np.full(chunk.count, math.nan)
     if chunk.stamp_bytes:
         times = np.ascontiguousarray(rows[:, 1 : 1 + STAMP]).view("<f8")[:, 0]
-    values = np.ascontiguousarray(rows[:, 1 + chunk.stamp_bytes :])
-    return times, values.view(stream.dtype).reshape(chunk.count, stream.n_channels)
+    begin = 1 + chunk.stamp_bytes
+    values = np.ascontiguousarray(rows[:, begin + first * size : begin + stop * size])
+    return times, values.view(stream.dtype).reshape(chunk.count, stop - first)
 
 
 def _mixed_numbers(
