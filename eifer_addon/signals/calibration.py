@@ -27,8 +27,9 @@ from .normalise import FORMAT_VERSION, load_document, rest_level
 from .recording import Recording
 
 _PERCENTILE = 95.0
-#: A muscle whose strongest movement is less than this many spreads above rest was not moved.
-_LEAST_SPREADS = 10.0
+#: A muscle whose strongest movement is less than this many spreads, or times the rest, above
+#: rest was not moved: what is seen is its neighbours.
+_LEAST_SPREADS, _LEAST_OVER_REST = 10.0, 2.0
 _SHORTEST_REST_S = 0.5
 #: Re-donning: the new scale comes from the movements only when this much of a muscle's old
 #: effort was seen again.
@@ -191,7 +192,7 @@ def calibrate(
     names = [name for name in movements if name != REST]
     strongest = efforts.argmax(axis=1)
     scale = efforts.max(axis=1)
-    moved = scale > _LEAST_SPREADS * rest[:, 1]
+    moved = scale > np.maximum(_LEAST_SPREADS * rest[:, 1], _LEAST_OVER_REST * rest[:, 0])
     if not moved.any() and not mvc:
         raise EiferError(
             "No muscle rises above rest in the calibration movements.",

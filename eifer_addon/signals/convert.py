@@ -115,7 +115,9 @@ def to_activity(
 
 
 def _unmixed(recording: Recording, profile: Any) -> tuple[Recording, tuple[str, ...]]:
-    unmixed, words = unmix_by_profile(recording, load_document(profile or {}))
+    if profile is None:
+        raise EiferError("Unmixing needs a profile.", "Give one, or leave unmixing off.")
+    unmixed, words = unmix_by_profile(recording, load_document(profile))
     return unmixed, (words,)
 
 

@@ -24,6 +24,8 @@ _LONGEST_MOMENT_S = 5.0
 #: of its own range) above rest, for so long, with pauses no longer than so.
 _ACTIVE_SPREADS, _ACTIVE_PART = 12.0, 0.2
 _SHORTEST_S, _LONGEST_PAUSE_S = 0.4, 0.5
+#: Fewer events than this are no calibration script.
+_LEAST_MOVEMENTS = 3
 Windows = dict[str, tuple[float, float]]
 
 
@@ -121,11 +123,19 @@ def _add(found: Windows, name: str, start: float, stop: float) -> None:
 
 
 def _from_events(recording: Recording) -> Windows:
-    """Events whose names are those of the movements; repeats are numbered."""
+    """Events whose names are those of the movements, else those that last; repeats are numbered.
+
+    A few of either are no script: an event called "rest" may mean anything.
+    """
     events = sorted(recording.events, key=lambda event: event.onset_s)
     known = {alias: name for name, aliases in _table().items() for alias in aliases}
     found: Windows = {}
+    lasting: Windows = {}
     for k, event in enumerate(events):
+        if event.duration_s >= _SHORTEST_S:
+            own = known.get(plain_words(event.name), event.name)
+            end = min(event.onset_s + event.duration_s, recording.duration_s)
+            _add(lasting, own, event.onset_s, end)
         name = known.get(plain_words(event.name))
         if name is None:
             continue
@@ -134,7 +144,10 @@ def _from_events(recording: Recording) -> Windows:
         stop = event.onset_s + event.duration_s if event.duration_s > 0 else end
         if stop > event.onset_s:
             _add(found, name, event.onset_s, min(stop, recording.duration_s))
-    return found if any(name.split(" ")[0] != REST for name in found) else {}
+    for windows in (found, lasting):
+        if sum(name.split(" ")[0] != REST for name in windows) >= _LEAST_MOVEMENTS:
+            return windows
+    return {}
 
 
 def _from_activity(envelopes: np.ndarray, rate_hz: float) -> Windows:

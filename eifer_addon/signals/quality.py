@@ -148,8 +148,8 @@ def _findings(
             level = BAD if part >= _PART_BAD else DOUBTFUL
             yield fault, level, f"{name} {text.format(part)}."
     for fault, text in (
-        ("mains_ratio", "mains hum of {0:.3g} times the EMG's power: check ground and contact"),
-        ("movement_ratio", "movement or drift below 20 Hz of {0:.3g} times the EMG's power"),
+        ("mains_ratio", "mains hum of {0:,.0f} times the EMG's power: check ground and contact"),
+        ("movement_ratio", "movement or drift below 20 Hz of {0:,.0f} times the EMG's power"),
     ):
         level = _level(measures[fault], fault)
         if level != GOOD:

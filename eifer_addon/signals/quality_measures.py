@@ -24,7 +24,8 @@ _LINE_REACH_HZ = 1.5
 _TOUCH = 1e-4
 #: So many equal samples in a row at the end of the range are cut off, fewer are a peak.
 _CLIPPED_RUN = 3
-_SATURATED_PART = 0.5
+#: Strong EMG that is cut off at both ends is clipped; an open input stays at one of them.
+_SATURATED_PART = 0.9
 #: An open input is an antenna: so many times the channel's usual hum, and hum above all else.
 _ANTENNA_OVER_USUAL, _ANTENNA_OVER_EMG = 100.0, 10.0
 _STRONG_PERCENTILE, _REST_PERCENTILE = 95.0, 10.0

@@ -17,6 +17,7 @@ from eifer.eifer_addon.signals.edf_writer import write_edf
 from eifer.eifer_addon.signals.movements import movement_names
 from eifer.eifer_addon.signals.recording import Event, Recording
 from eifer.models.synthetic.interference import interference
+from eifer.models.synthetic.physiology import simulate_recording
 
 RATE = 1000.0
 MUSCLES = {"Zyg li": 120.0, "Zyg re": 80.0, "Corr li": 60.0, "Corr re": 50.0, "Ment li": 30.0}
@@ -80,6 +81,23 @@ def test_without_events_the_script_is_found_in_the_activity() -> None:
         assert by_activity.movements[name] == pytest.approx(by_events.movements[name], abs=0.3)
     for muscle, entry in by_events.muscles.items():
         assert by_activity.muscles[muscle].scale == pytest.approx(entry.scale, rel=0.15)
+
+
+def test_events_with_other_names_serve_too_and_a_few_of_them_do_not() -> None:
+    recording = simulate_recording(20.0, RATE, seed=2)[0]
+    profile = calibrate(recording)
+    assert {"big smile", "raised brows", "anger"} <= set(profile.movements)
+    assert profile.muscles["zygomaticus.left"].origin == "big smile"
+    few = replace(recording, events=recording.events[:2])
+    assert all(name.startswith("movement") for name in calibrate(few).movements)
+
+
+def test_what_an_electrode_sees_of_its_neighbours_is_no_full_effort() -> None:
+    recording = simulate_recording(20.0, RATE, seed=2)[0]
+    smiles = {e.name: (e.onset_s, e.onset_s + e.duration_s) for e in recording.events[:2]}
+    profile = calibrate(recording, windows=smiles)
+    assert profile.muscles["zygomaticus.right"].origin == "big smile"
+    assert profile.muscles["frontalis_lateralis.left"].origin == "others"
 
 
 def test_a_profile_makes_a_weak_take_weak(tmp_path: Path) -> None:

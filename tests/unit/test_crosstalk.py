@@ -77,7 +77,7 @@ def test_it_is_off_unless_asked_for_and_said_when_done(tmp_path) -> None:  # typ
     assert unmixed.filters[0] == "cross-talk of 4 channels taken out"
     with pytest.raises(EiferError, match="does not hold the cross-talk"):
         to_activity(recording, profile=plain, unmix=True)
-    with pytest.raises(EiferError, match="not a subject profile"):
+    with pytest.raises(EiferError, match="needs a profile"):
         to_activity(recording, unmix=True)
     with pytest.raises(EiferError, match="which the recording lacks"):
         to_activity(recording.select([0, 1, 2]), profile=profile, unmix=True)

@@ -88,6 +88,29 @@ def test_an_injected_fault_is_found_and_no_other_channel_is_blamed(
     assert {c.level for c in others} == {"good"}
 
 
+def test_clipping_is_not_taken_for_a_lost_contact(clean: Recording) -> None:
+    def without_drift(x: np.ndarray, t: np.ndarray) -> None:
+        x -= np.convolve(x, np.ones(201) / 201, "same")
+        clip(x, t)
+
+    found = check_quality(with_fault(clean, without_drift))["Corr li"]
+    assert found.measures["contact_lost"] == 0
+    assert set(found.findings) == {"clipped"}
+
+
+def test_an_input_stuck_at_its_end_with_a_little_noise_has_lost_its_contact(
+    clean: Recording,
+) -> None:
+    def stuck(x: np.ndarray, t: np.ndarray) -> None:
+        part = (t >= 10) & (t < 15)
+        x[part] = np.minimum(
+            5000.0, 5010 + 5 * np.random.default_rng(0).standard_normal(part.sum())
+        )
+
+    found = check_quality(with_fault(clean, stuck))["Corr li"]
+    assert found.measures["contact_lost"] == pytest.approx(5 / 30)
+
+
 def test_faults_are_placed_in_time(clean: Recording) -> None:
     found = check_quality(with_fault(clean, lose_contact))["Corr li"]
     assert len(found.over_time) == SECONDS
