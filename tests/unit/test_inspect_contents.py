@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import edfio
 import numpy as np
 import pytest
 from xdf_writer import header, samples, session, write_xdf
@@ -49,3 +50,21 @@ def test_a_choice_without_a_value_is_one_sentence(
     path, _ = session(tmp_path / "a.xdf")
     assert main(["inspect", str(path), "--choose", "stream"]) == 1
     assert "NAME=VALUE" in capsys.readouterr().err
+
+
+def test_a_folder_with_several_recordings_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "set" / "sub-01" / "emg"
+    folder.mkdir(parents=True)
+    (tmp_path / "set" / "dataset_description.json").write_text("{}")
+    for task in ("rest", "smile"):
+        signal = edfio.EdfSignal(np.random.default_rng(0).normal(size=2000), 1000, label="Zyg li")
+        edfio.Edf([signal]).write(folder / f"sub-01_task-{task}_emg.edf")
+    assert main(["inspect", str(tmp_path / "set")]) == 0
+    printed = capsys.readouterr().out
+    assert "sub-01_task-smile" in printed
+    assert "Choose one with recording=" in printed
+    choice = "recording=sub-01_task-rest"
+    assert main(["inspect", str(tmp_path / "set"), "--choose", choice]) == 0
+    assert "Zyg li -> zygomaticus, left" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Text exports of Delsys, Noraxon and emteqPRO, laid out as publicly described."""
+"""Text exports of Delsys, Noraxon and emteqPRO, laid out as publicly described, and damage."""
 
 from __future__ import annotations
 
@@ -98,6 +98,50 @@ def test_a_broken_line_of_an_export_is_named(tmp_path: Path) -> None:
     assert "Channel 'right CORR' of a.csv" in refusal(lambda: read_recording(path)).cause
 
 
-@pytest.mark.parametrize("write", [delsys, noraxon, emteq])
+def table(path: Path, n: int) -> tuple[Path, np.ndarray]:
+    """A plain German export: semicolons, decimal commas, a line of units."""
+    emg = values(n) * 1e6
+    lines = ["Zeit;Zyg li;Corr re", "s;µV;µV"]
+    lines += [f"{k / 1000:.3f};{a:.2f};{b:.2f}".replace(".", ",") for k, (a, b) in enumerate(emg.T)]
+    path.write_text("\n".join(lines) + "\n", "cp1252")
+    return path, emg
+
+
+def openbci(path: Path, n: int) -> tuple[Path, np.ndarray]:
+    """OpenBCI's lines of comments, a counter and channels."""
+    emg = values(n) * 1e6
+    lines = ["%OpenBCI Raw EEG Data", "%Sample Rate = 250 Hz", "Sample Index, EXG Channel 0, Other"]
+    lines += [f"{k % 256}, {a:.4f}, {b:.4f}" for k, (a, b) in enumerate(emg.T)]
+    path.write_text("\n".join(lines) + "\n")
+    return path, emg
+
+
+def fmov(path: Path, n: int) -> tuple[Path, np.ndarray]:
+    """Eight columns of an FMOV file."""
+    emg = np.abs(values(n))
+    rows = [f"1.0\t0.1\t0.1\t{a:.6f}\t{b:.6f}\t0\t5\t0\t" for a, b in emg.T]
+    path.write_text("\n".join(rows) + "\n")
+    return path, emg
+
+
+def mmm(path: Path, n: int) -> tuple[Path, np.ndarray]:
+    """The 22 columns of MMM."""
+    emg = np.abs(values(n, 22)) * 1e5
+    muscles = ("Corrugator Supercilii", "Depressor Ang. Oris", "Depressor Supercilii Procerus",
+               "Lateraler Frontalis", "Levator Labii Superioris", "Masseter", "Medialer Frontalis",
+               "Mentalis", "Orbicularis Oculi", "Orbicularis Oris", "Zygomaticus")  # fmt: skip
+    lines = [",".join(["", *(f"{muscle}_{side}" for muscle in muscles for side in "lr")])]
+    lines += [f"{k}," + ",".join(f"{v:.3f}" for v in row) for k, row in enumerate(emg.T)]
+    path.write_text("\n".join(lines) + "\n")
+    return path, emg
+
+
+@pytest.mark.parametrize("write", [table, openbci, fmov, mmm])
+def test_the_written_text_formats_are_read(tmp_path: Path, write: object) -> None:
+    path, emg = write(tmp_path / "a.csv", 120)  # type: ignore[operator]
+    np.testing.assert_allclose(read_recording(path).data()[0], emg[0], atol=0.01)
+
+
+@pytest.mark.parametrize("write", [delsys, noraxon, emteq, table, openbci, fmov, mmm])
 def test_mutated_exports_are_read_or_refused(tmp_path: Path, write: object) -> None:
     survives(write(tmp_path / "a.csv", 120)[0], tmp_path / "m.csv")  # type: ignore[operator]

@@ -22,7 +22,7 @@ from .base import damaged
 _SCRIPT = Path(__file__).with_name("array_worker.py")
 #: A whole file is read this fast on any disk; what takes longer hangs.
 _SLOWEST_BYTES_PER_S, _PATIENCE_S = 20e6, 15.0
-_shared: Worker | None = None
+_open = threading.local()
 
 
 class Worker:
@@ -86,17 +86,17 @@ class Worker:
 
 @contextlib.contextmanager
 def worker() -> Iterator[Worker]:
-    """A worker for the length of a block; blocks inside share the outer one's."""
-    global _shared
-    if _shared is not None:
-        yield _shared
+    """A worker for the length of a block; blocks inside it, of the same thread, share it."""
+    outer: Worker | None = getattr(_open, "worker", None)
+    if outer is not None:
+        yield outer
         return
-    _shared = Worker()
+    _open.worker = Worker()
     try:
-        yield _shared
+        yield _open.worker
     finally:
-        _shared.close()
-        _shared = None
+        _open.worker.close()
+        _open.worker = None
 
 
 @contextlib.contextmanager

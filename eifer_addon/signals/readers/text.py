@@ -134,6 +134,12 @@ def load_columns(path: Path, wanted: Sequence[int], layout: Layout | None = None
     """Read the columns `wanted` as float64; what is missing becomes NaN."""
     layout = layout or layout_of(path)
     indices = list(wanted)
+    if max(indices, default=0) >= len(layout.numeric):
+        raise EiferError(
+            f"The header of {path.name} names {len(layout.names)} columns, but its rows have "
+            f"{len(layout.numeric)}.",
+            "Repair the header, or export the table again.",
+        )
     try:
         with path.open(encoding=layout.encoding, errors="replace") as stream:
             values = np.loadtxt(
