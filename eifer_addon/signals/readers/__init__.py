@@ -2,8 +2,9 @@
 
 A path flows in, a `Recording` flows out, sliced lazily where the format allows it. A reader
 states rate, units, channel names and events or asks for them with an `EiferError`; what it
-had to decide itself stands in ``recording.source["notes"]``. May import the format's library
-(edfio), NumPy, and `signals.recording`, `signals.montage`, `errors` and `files`.
+had to decide itself stands in ``recording.source["notes"]``. A format whose library can crash
+or hang over a damaged file (SciPy's MAT, HDF5) is opened in a child process. May import the
+format's library (edfio), NumPy, and `signals.recording`, `signals.montage`, `errors`, `files`.
 """
 
 from __future__ import annotations
