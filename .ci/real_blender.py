@@ -149,6 +149,19 @@ def check_background() -> None:
             raise SystemExit(f"Round {count} of disabling left something: see report.json")
     print(f"blender -b: a head of {report['vertices']} vertices, ten rounds left nothing behind")
     _check_command()
+    _check_script()
+
+
+def _check_script() -> None:
+    """``blender -b -P`` with the example that users copy."""
+    shutil.copy2(ROOT / "examples" / "recording_to_face.py", WORK / "recording_to_face.py")
+    inside(
+        "blender", "-b", "--python-exit-code", "1", "-P", "/root/work/recording_to_face.py",
+        "--", "/root/work/simulated.edf", "/root/work/script.mp4", "1",
+    )  # fmt: skip
+    if not (WORK / "script.mp4").is_file():
+        raise SystemExit("blender -b -P recording_to_face.py ended well but wrote no film")
+    print("blender -b -P recording_to_face.py: script.mp4")
 
 
 def _check_command() -> None:

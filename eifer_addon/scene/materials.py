@@ -96,7 +96,7 @@ def _material(name: str, attribute: str) -> bpy.types.Material:
     if material.node_tree is None:
         material.use_nodes = True
     material.diffuse_color = (*(look.solid or look.colour), 1.0)
-    material.roughness = look.roughness
+    material.roughness = LOOKS[_SKIN].roughness if look.solid else look.roughness
     _build_nodes(material.node_tree, look, attribute)
     return material
 
