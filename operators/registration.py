@@ -8,12 +8,14 @@ from typing import Any
 import bpy
 
 from ..eifer_addon import files
-from ..eifer_addon.scene import panels, preferences, properties
-from . import add_head, apply_preset, import_recording, import_track
+from ..eifer_addon.scene import edit_panel, edit_settings, panels, preferences, properties
+from . import add_head, apply_preset, edit_take, import_recording, import_track
 
 #: In order of registration; the reverse takes them away.
 CLASSES: tuple[type, ...] = (
     properties.EiferState,
+    edit_settings.EiferMuscleEdit,
+    edit_settings.EiferTakeEdits,
     preferences.EiferPreferences,
     add_head.EIFER_OT_add_head,
     apply_preset.EIFER_OT_apply_preset,
@@ -22,8 +24,11 @@ CLASSES: tuple[type, ...] = (
     import_recording.EIFER_FH_recording,
     import_track.EIFER_OT_import_track,
     import_track.EIFER_FH_track,
+    edit_take.EIFER_OT_remake_take,
+    edit_take.EIFER_OT_edit_take,
     panels.VIEW3D_PT_eifer_rig,
     panels.VIEW3D_PT_eifer_recordings,
+    edit_panel.VIEW3D_PT_eifer_take_edits,
 )
 _MENUS = (
     ("VIEW3D_MT_mesh_add", panels.draw_add_menu),
@@ -48,6 +53,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.add_state()
+    edit_settings.add_settings()
     for menu, draw in _MENUS:
         getattr(bpy.types, menu).append(draw)
     _commands.append(bpy.utils.register_cli_command("eifer", run_command))
@@ -61,6 +67,7 @@ def unregister() -> None:
         bpy.utils.unregister_cli_command(_commands.pop())
     for menu, draw in reversed(_MENUS):
         getattr(bpy.types, menu).remove(draw)
+    edit_settings.remove_settings()
     properties.remove_state()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -76,12 +76,18 @@ class CurveWriter:
         self._interpolation = np.full(len(frames), _LINEAR, np.int32)
 
     def write(self, bag: Any, path: str, index: int, group: str, values: np.ndarray) -> None:
-        """Add one curve of `values` (n,); one key is enough when they are all the same."""
+        """Write one curve of `values` (n,); one key is enough when they are all the same.
+
+        A curve that is there keeps its modifiers and its group and gets new keys.
+        """
         n = 1 if np.all(values == values[0]) else len(values)
         self._coordinates[:, 1] = values
-        curve = bag.fcurves.new(path, index=index)
-        curve.group = bag.groups.get(group) or bag.groups.new(group)
+        curve = bag.fcurves.find(path, index=index)
+        if curve is None:
+            curve = bag.fcurves.new(path, index=index)
+            curve.group = bag.groups.get(group) or bag.groups.new(group)
         points = curve.keyframe_points
+        points.clear()
         points.add(n)
         points.foreach_set("co", self._coordinates[:n].ravel())
         points.foreach_set("interpolation", self._interpolation[:n])
@@ -104,6 +110,18 @@ def play(block: bpy.types.ID, action: Any, slot: Any) -> None:
     data.action = action
     if HAS_SLOTS and action is not None:
         data.action_slot = slot
+
+
+def bag_of(block: bpy.types.ID) -> Any:
+    """The bag of curves that `block` plays, None where it plays nothing."""
+    action, slot = playing(block)
+    if action is None or not HAS_SLOTS:
+        return action
+    for layer in action.layers:
+        for strip in layer.strips:
+            if slot is not None:
+                return strip.channelbag(slot, ensure=True)
+    return None
 
 
 def curves(block: bpy.types.ID) -> Iterator[Any]:

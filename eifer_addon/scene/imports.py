@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,12 @@ import bpy
 
 from .. import api
 from ..errors import Cancelled, EiferError
-from ..spaces import ARKIT52
-from .controls import head_of, is_head, metadata
-from .keyframes import PREFIX, storable
+from ..signals.edits import Edits, apply_edits
+from .controls import head_of, is_head
+from .edit_settings import show_edits
+from .edits import fitted, note_channels
+from .keyframes import PREFIX
+from .recipes import Recipe, note_recipe, signature_of
 from .transaction import all_or_nothing
 
 if TYPE_CHECKING:
@@ -40,6 +43,14 @@ class Choices:
         Filter chain of a recording.
     rate_hz : float or None
         Sampling rate where the file does not say.
+    reader : mapping
+        Further choices of the reader, such as ``stream``.
+    montage, profile, repair
+        As `api.to_activity` takes them.
+    model : pathlib.Path or None
+        As `api.emg_to_expression` takes it.
+    edits : Edits
+        What is changed in signal space; its preset, where it names one, goes before `preset`.
     """
 
     path: Path
@@ -48,6 +59,17 @@ class Choices:
     extend: bool = True
     preset: str = "clinical"
     rate_hz: float | None = None
+    reader: Mapping[str, Any] = field(default_factory=dict)
+    montage: Any = None
+    profile: Any = None
+    repair: Mapping[str, str] = field(default_factory=dict)
+    model: Path | None = None
+    edits: Edits = field(default_factory=Edits)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """All choices of the reader."""
+        return dict(self.reader) | ({} if self.rate_hz is None else {"rate_hz": self.rate_hz})
 
 
 def target_head(context: bpy.types.Context) -> bpy.types.Object:
@@ -79,21 +101,15 @@ def write_take(
 
     The take's action keeps how channels were mapped, so that the panel can show it later.
     """
-    if track.space.name != ARKIT52.name and track.space.basis != metadata(obj)["head"]:
-        track = api.retarget(track, ARKIT52.name)
+    track = fitted(track, obj)
     action: bpy.types.Action = api.apply_track(
         context, obj, track, take=choices.take or choices.path.stem,
         frame_start=choices.frame_start, frame_range="extend" if choices.extend else "keep",
         exists="error" if choices.take else "suffix",
     )  # fmt: skip
-    notes: dict[str, Any] = {"file": str(choices.path)}
+    action[f"{PREFIX}file"] = str(choices.path)
     if activity is not None:
-        notes |= {
-            "channels": [list(p) for p in zip(activity.channels, activity.muscles, strict=True)],
-            "unmapped": list(activity.unmapped),
-        }  # fmt: skip
-    for key, value in notes.items():
-        action[f"{PREFIX}{key}"] = storable(value)
+        note_channels(action, activity)
     return action
 
 
@@ -176,21 +192,44 @@ class RecordingImport:
         return Cancelled(f"The import of {self._choices.path.name}")
 
     def _read(self) -> None:
-        rate = self._choices.rate_hz
-        options = {} if rate is None else {"rate_hz": rate}
-        self._recording = api.read_recording(self._choices.path, **options)
+        path = self._choices.path
+        # Taken first: a file that changes while it is read shall not pass for the one in memory.
+        self._signature = signature_of(path) if path.exists() else ()
+        self._recording = api.read_recording(path, **self._choices.reading)
 
     def _filter(self) -> None:
         assert self._recording is not None
-        self._activity = api.to_activity(self._recording, preset=self._choices.preset)
+        chosen = self._choices
+        self._activity = api.to_activity(
+            self._recording, preset=chosen.edits.preset or chosen.preset, montage=chosen.montage,
+            profile=chosen.profile, repair=dict(chosen.repair),
+        )  # fmt: skip
 
     def _convert(self) -> None:
         assert self._activity is not None
-        self._track = api.emg_to_expression(self._activity)
+        self._edited = apply_edits(self._activity, self._choices.edits)
+        self._track = api.emg_to_expression(self._edited, model=self._choices.model)
 
     def _write(self) -> None:
         assert self._track is not None
         with all_or_nothing(self._context):
             obj = target_head(self._context)
-            action = write_take(self._context, obj, self._track, self._choices, self._activity)
+            action = write_take(self._context, obj, self._track, self._choices, self._edited)
+            self._remember(action)
         self.take = action.name
+
+    def _remember(self, action: bpy.types.Action) -> None:
+        """Note on the take how to make it again, and keep its activity for the first change."""
+        assert self._recording is not None
+        assert self._activity is not None
+        assert self._track is not None
+        chosen = self._choices
+        recipe = Recipe.of(
+            self._recording, chosen.path, reader=chosen.reading, preset=chosen.preset,
+            montage=chosen.montage, profile=chosen.profile, repair=dict(chosen.repair),
+            model="" if chosen.model is None else str(chosen.model.absolute()),
+            model_sha256=str(self._track.provenance.get("model_sha256", "")), edits=chosen.edits,
+        )  # fmt: skip
+        note_recipe(action, recipe)
+        recipe.keep(self._activity, chosen.path.absolute(), self._signature)
+        show_edits(action, recipe, self._edited.muscles)

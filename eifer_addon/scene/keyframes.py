@@ -14,11 +14,11 @@ import numpy as np
 
 from ..errors import EiferError
 from ..track import ExpressionTrack
-from .actions import CurveWriter, Take, curves, play, playing
+from ..version import software_version
+from .actions import HAS_SLOTS, CurveWriter, Take, bag_of, curves, play, playing
 from .channels import Channel, channels_of
 from .controls import armature_of, metadata
 from .transaction import all_or_nothing
-from .version import software_version
 
 #: Custom properties of a take's action start with this.
 PREFIX = "eifer_"
@@ -95,6 +95,59 @@ def apply_track(
         text = f"Not keyed, for want of a place on the head '{obj.name}': {', '.join(left_over)}."
         warnings.warn(text, UserWarning, stacklevel=2)
     return written[0]
+
+
+def replace_keys(
+    context: bpy.types.Context,
+    obj: bpy.types.Object,
+    action: bpy.types.Action,
+    track: ExpressionTrack,
+) -> None:
+    """Make the keys of the take that a head plays again, in the same action and slots.
+
+    Only curves that the track has are touched; they keep their modifiers and groups. Parts of
+    the head that play another action meanwhile are left to it.
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+        Its scene gives the frame rate.
+    obj : bpy.types.Object
+        A head's mesh object.
+    action : bpy.types.Action
+        The take that it plays.
+    track : ExpressionTrack
+        In a space that the head takes; time 0 stays where it was.
+
+    Raises
+    ------
+    EiferError
+        As :func:`apply_track`; nothing is changed then.
+    """
+    usable = track.confidence > 0
+    if not usable.any():
+        raise EiferError("The track holds no usable frame.", "Choose another recording.")
+    channels, left_over = channels_of(obj, track, "root")
+    start = float(action[f"{PREFIX}frame_start"])
+    scene = context.scene
+    frames = start + track.timestamps[usable] * (scene.render.fps / scene.render.fps_base)
+    writer = CurveWriter(frames)
+    for part, block in _blocks(obj).items():
+        mine = [channel for channel in channels if channel.part == part]
+        own, _ = playing(block)
+        if not mine or (own is not None and not _belongs(own, action, _SUFFIXES[part])):
+            continue
+        bag = bag_of(block) or Take(action.name, [action]).bag(block, _SUFFIXES[part])
+        for channel in mine:
+            values = channel.values if usable.all() else channel.values[usable]
+            writer.write(bag, channel.path, channel.index, channel.group, values)
+    _note(action, obj, track, start, left_over)
+    _let_sliders_reach(obj.data.shape_keys, channels)
+
+
+def _belongs(own: Any, action: bpy.types.Action, suffix: str) -> bool:
+    """Whether an action is the take, or up to Blender 4.3 the take's part for one datablock."""
+    return own == action or (not HAS_SLOTS and own.name == f"{action.name} {suffix}")
 
 
 def _blocks(obj: bpy.types.Object) -> dict[str, bpy.types.ID]:

@@ -16,10 +16,8 @@ import numpy as np
 
 from ..errors import EiferError
 from .activity import Activity
-from .convert import to_activity
 from .montage import muscle_names
 from .one_euro import OneEuro, one_euro_delay_ms
-from .presets import get_preset
 from .recording import Recording
 
 FORMAT_VERSION = 1
@@ -75,6 +73,9 @@ class Edits:
 
     def __post_init__(self) -> None:
         if self.preset:
+            # Here, because SciPy is slow to load and sliders need only the limits above.
+            from .presets import get_preset
+
             get_preset(self.preset)
         for name, what, value in self._numbers():
             low, high = LIMITS[name]
@@ -109,9 +110,9 @@ class Edits:
             return 0.0
         return one_euro_delay_ms(self.min_cutoff_hz)
 
-    def changed(self, **values: Any) -> Edits:
-        """The same with some values replaced; `EiferError` for a name that is none of them."""
-        return Edits.from_document(self.as_document() | values)
+    def changed(self, values: Mapping[str, Any] | str) -> Edits:
+        """The same with some values replaced, which may be JSON text; as :meth:`from_document`."""
+        return Edits.from_document(self.as_document() | _object(values))
 
     def as_document(self) -> dict[str, Any]:
         """What is stored as JSON."""
@@ -129,7 +130,7 @@ class Edits:
             For text that is no JSON, unknown names, or values out of range.
         """
         try:
-            values = dict(json.loads(document) if isinstance(document, str) else document)
+            values = _object(document)
             if int(values.pop("format_version", FORMAT_VERSION)) > FORMAT_VERSION:
                 raise EiferError("The edits need a newer EIFER.", "Update the add-on.")
             for name in ("gain", "baseline"):
@@ -141,9 +142,16 @@ class Edits:
             if name not in known:
                 listed = ", ".join(known)
                 raise EiferError(f"An edit knows no '{name}'.", f"It knows: {listed}.")
-        values["swap_sides"] = bool(values.get("swap_sides", False))
+        values["swap_sides"] = bool(values.get("swap_sides"))
         values["preset"] = str(values.get("preset", ""))
         return cls(**values)
+
+
+def _object(document: Mapping[str, Any] | str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(document) if isinstance(document, str) else document)
+    except (ValueError, TypeError) as error:
+        raise EiferError("The edits cannot be read.", "Give a JSON object.") from error
 
 
 def apply_edits(signal: Activity | Recording, edits: Edits, **conversion: Any) -> Activity:
@@ -169,6 +177,8 @@ def apply_edits(signal: Activity | Recording, edits: Edits, **conversion: Any) -
         When an activity shall get another preset than it was made with, and as `to_activity`.
     """
     if isinstance(signal, Recording):
+        from .convert import to_activity
+
         activity = to_activity(signal, preset=edits.preset or "clinical", **conversion)
     else:
         activity = signal

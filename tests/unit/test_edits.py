@@ -112,8 +112,15 @@ def test_edits_survive_json() -> None:
     again = Edits.from_document(json.dumps(edits.as_document()))
     assert again == edits
     assert edits.as_document()["format_version"] == 1
-    one, other = (apply_edits(make_activity(), e) for e in (edits.changed(preset=""),) * 2)
+    one, other = (apply_edits(make_activity(), e) for e in (edits.changed({"preset": ""}),) * 2)
     assert np.array_equal(one.values, other.values)
+
+
+def test_edits_are_merged_from_json_text() -> None:
+    edits = Edits(delay_ms=10.0, symmetry=0.5)
+    assert edits.changed('{"delay_ms": 40}') == Edits(delay_ms=40.0, symmetry=0.5)
+    with pytest.raises(EiferError, match="cannot be read"):
+        edits.changed("[1, 2]")
 
 
 def test_gain_of_a_side_goes_before_gain_of_the_muscle() -> None:

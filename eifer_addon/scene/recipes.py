@@ -1,0 +1,262 @@
+"""What a take remembers: everything that is needed to make its keys again from the recording.
+
+A `Recipe` stands as JSON in the custom property ``eifer_recipe`` of the take's action. Montage
+and profile are kept whole, because their files may not be where the .blend is opened next.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from .. import api
+from ..errors import EiferError
+from ..files import sha256_of
+from ..signals.edits import Edits
+from ..signals.montage import map_channels
+from ..signals.normalise import load_document
+from .keyframes import PREFIX
+
+if TYPE_CHECKING:
+    from ..signals.activity import Activity
+    from ..signals.recording import Recording
+    from ..track import ExpressionTrack
+
+FORMAT_VERSION = 1
+KEY = f"{PREFIX}recipe"
+#: Activities that stay in memory; a minute of 22 channels takes half a megabyte.
+_KEPT = 8
+#: Headers that may name samples of another stem.
+_NAMES_OTHERS = (".vhdr", ".vmrk")
+#: Headers are smaller than this many bytes.
+_SMALL = 1 << 20
+_activities: dict[str, Activity] = {}
+#: By path: sizes and dates of the files when they were read, and the hash that was found.
+_seen: dict[Path, tuple[tuple[Any, ...], str]] = {}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a take was made.
+
+    Attributes
+    ----------
+    file, sha256 : str
+        The recording.
+    reader : mapping
+        Readers' choices, such as ``rate_hz`` or ``stream``.
+    preset : str
+        The filter preset of the import; the edits may name another.
+    rate_hz : float or None
+        Frames per second that were asked for.
+    montage : mapping or None
+        Channel to muscle, as it was understood at the import.
+    profile : mapping or None
+        The subject's calibration, whole.
+    repair : mapping
+        Channel to what was done about it.
+    model, model_sha256 : str
+        The model's file (empty for the baseline) and its hash.
+    edits : Edits
+    """
+
+    file: str
+    sha256: str
+    reader: Mapping[str, Any] = field(default_factory=dict)
+    preset: str = "clinical"
+    rate_hz: float | None = None
+    montage: Mapping[str, str | None] | None = None
+    profile: Mapping[str, Any] | None = None
+    repair: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
+    model_sha256: str = ""
+    edits: Edits = field(default_factory=Edits)
+
+    @classmethod
+    def of(cls, recording: Recording, file: Path, **choices: Any) -> Recipe:
+        """The recipe of an import of `recording` from `file`; the recording is hashed if need be.
+
+        Parameters
+        ----------
+        recording : Recording
+        file : pathlib.Path
+            What the user chose.
+        **choices
+            The other attributes; montage and profile as `api.to_activity` takes them.
+        """
+        found = map_channels(recording.channels, choices.pop("montage", None))
+        montage = {
+            m.channel: m.muscle if m.side == "both" or m.muscle is None else f"{m.muscle}.{m.side}"
+            for m in found.matches
+        }
+        profile = choices.pop("profile", None)
+        document = None if profile is None else json.loads(json.dumps(load_document(profile)))
+        return cls(
+            str(file.absolute()), _hash_of(recording, file), montage=montage, profile=document,
+            **choices,
+        )  # fmt: skip
+
+    def as_json(self) -> str:
+        """What is stored on the action."""
+        document = asdict(self) | {"edits": self.edits.as_document()}
+        return json.dumps({"format_version": FORMAT_VERSION, **document})
+
+    def activity(self, path: Path) -> Activity:
+        """Activity before the edits, from memory where the files at `path` are as they were.
+
+        Raises
+        ------
+        EiferError
+            When the recording is another one than the take was made from.
+        """
+        key = self._key
+        signature = signature_of(path)
+        if key in _activities and _seen.get(path) == (signature, self.sha256):
+            return _activities[key]
+        recording = api.read_recording(path, **self.reader)
+        if _hash_of(recording, path) != self.sha256:
+            raise EiferError(
+                f"The recording {path} has changed since the take was made.",
+                "Import it again, or point to the recording as it was.",
+            )
+        made = api.to_activity(
+            recording, preset=self.edits.preset or self.preset, rate_hz=self.rate_hz,
+            montage=self.montage, profile=self.profile, repair=dict(self.repair),
+        )  # fmt: skip
+        self.keep(made, path, signature)
+        return made
+
+    def keep(self, activity: Activity, path: Path, signature: tuple[Any, ...]) -> None:
+        """Keep an activity before its edits in memory, so that the next change is quick.
+
+        Parameters
+        ----------
+        activity : Activity
+        path : pathlib.Path
+            The recording.
+        signature : tuple
+            What :func:`signature_of` gave before the recording was read.
+        """
+        _seen[path] = (signature, self.sha256)
+        _activities.pop(self._key, None)
+        while len(_activities) >= _KEPT:
+            _activities.pop(next(iter(_activities)))
+        _activities[self._key] = activity
+
+    @property
+    def _key(self) -> str:
+        """What an activity before its edits depends on."""
+        preset = self.edits.preset or self.preset
+        return json.dumps([
+            self.sha256, dict(self.reader), preset, self.rate_hz, self.montage, self.profile,
+            dict(self.repair),
+        ])  # fmt: skip
+
+    def track(self, edited: Activity, *, any_model: bool = False) -> ExpressionTrack:
+        """The track of an edited activity.
+
+        Raises
+        ------
+        EiferError
+            When the model is another one than the take was made with, unless `any_model`.
+        """
+        track = api.emg_to_expression(edited, model=self.model or None)
+        found = str(track.provenance.get("model_sha256", ""))
+        if not any_model and self.model_sha256 and found != self.model_sha256:
+            raise EiferError(
+                f"The take was made with another model than '{track.provenance.get('model')}'.",
+                "Allow another model, or install the version of EIFER that made the take.",
+            )
+        return track
+
+
+def note_recipe(action: bpy.types.Action, recipe: Recipe) -> None:
+    """Write the recipe on a take's action."""
+    action[KEY] = recipe.as_json()
+
+
+def has_recipe(action: Any) -> bool:
+    """Whether a take can be made again."""
+    return action is not None and KEY in action
+
+
+def recipe_of(action: bpy.types.Action) -> Recipe:
+    """Read the recipe of a take.
+
+    Raises
+    ------
+    EiferError
+        When the action has none, or one that cannot be read.
+    """
+    if not has_recipe(action):
+        raise EiferError(
+            f"The take '{action.name}' does not remember a recording.",
+            "Import the recording again.",
+        )
+    try:
+        document = dict(json.loads(str(action[KEY])))
+        if int(document.pop("format_version")) > FORMAT_VERSION:
+            raise EiferError(f"The take '{action.name}' needs a newer EIFER.", "Update the add-on.")
+        edits = Edits.from_document(document.pop("edits"))
+        return Recipe(**document, edits=edits)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EiferError(
+            f"What the take '{action.name}' remembers is damaged.", "Import the recording again."
+        ) from error
+
+
+def find_recording(recipe: Recipe, named: str = "") -> Path:
+    """Where the recording is: where the user says, where it was, or beside the .blend.
+
+    Raises
+    ------
+    EiferError
+        When it is at none of these places.
+    """
+    places = [Path(bpy.path.abspath(named))] if named else list(_places(recipe))
+    for place in places:
+        if place.exists():
+            return place
+    gone = places[0]
+    raise EiferError(f"The recording {gone} is gone.", "Put it beside the .blend, or point to it.")
+
+
+def _places(recipe: Recipe) -> Iterator[Path]:
+    yield Path(recipe.file)
+    if bpy.data.filepath:
+        # The file may have been noted on another system, with other separators.
+        name = recipe.file.replace("\\", "/").rpartition("/")[2]
+        yield Path(bpy.data.filepath).parent / name
+
+
+def forget_activities() -> None:
+    """Empty the memory of activities."""
+    _activities.clear()
+    _seen.clear()
+
+
+def signature_of(path: Path) -> tuple[Any, ...]:
+    """Name, size and date of all files of a recording; formats spread over files share a stem."""
+    if path.is_dir():
+        files = set(path.rglob("*"))
+    else:
+        files = set(path.parent.glob(f"{glob.escape(path.stem)}.*"))
+        if path.suffix.lower() in _NAMES_OTHERS:
+            files |= set(path.parent.glob("*.eeg"))
+    stats = [(str(file), file.stat()) for file in sorted(files) if file.is_file()]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def _hash_of(recording: Recording, path: Path) -> str:
+    """Hash of the samples' file, joined by that of a small file beside them that was chosen."""
+    known = str(recording.source.get("sha256", ""))
+    if not path.is_file() or (known and path.stat().st_size > _SMALL):
+        return known
+    own = sha256_of(path)
+    return own if known in ("", own) else f"{known}+{own}"
