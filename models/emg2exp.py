@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ..eifer_addon.errors import EiferError
 from ..eifer_addon.signals.activity import Activity
 from ..eifer_addon.spaces import get_space
 from ..eifer_addon.track import ExpressionTrack
+from ..eifer_addon.version import software_version
 from .sessions import WEIGHTS, Model, load_model
 
 _OTHER_SIDE = {"left": "right", "right": "left"}
@@ -23,21 +23,6 @@ _OTHER_SIDE = {"left": "right", "right": "left"}
 def default_model() -> Model:
     """The model that is used when none is named: the baseline of the muscle table."""
     return load_model(WEIGHTS / "emg2exp_baseline.onnx", kind="emg2exp")
-
-
-@functools.cache
-def software_version() -> str:
-    """The add-on's version as its manifest says it."""
-    root = Path(__file__).parents[1]
-    for name, keys in (("blender_manifest.toml", ()), ("pyproject.toml", ("project",))):
-        try:
-            values: Any = tomllib.loads((root / name).read_text("utf-8"))
-            for key in keys:
-                values = values[key]
-            return str(values["version"])
-        except (OSError, ValueError, KeyError):
-            continue
-    return "unknown"
 
 
 def emg_to_expression(
