@@ -29,7 +29,7 @@ PACKAGES = (
 #: Python of Debian's Blender, for the wheels of its zip.
 PYTHON = "3.14"
 #: The home folder in there; emptied at each start.
-WORK = SYSTEM / "root" / "work"
+WORK = SYSTEM / "home" / "artist" / "work"
 PROBES = ROOT / "tests" / "blender"
 IMAGES = ROOT / "docs" / "images"
 SIMULATE = """
@@ -99,8 +99,8 @@ def inside(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in the system folder, with an empty home, and show its output on failure."""
     environment = {
-        "HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
-        "BLENDER_USER_RESOURCES": "/root/blender-user", "OMP_NUM_THREADS": "2",
+        "HOME": "/home/artist", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+        "BLENDER_USER_RESOURCES": "/home/artist/blender-user", "OMP_NUM_THREADS": "2",
     }  # fmt: skip
     done = subprocess.run(
         ["chroot", str(SYSTEM), *command],
@@ -114,7 +114,7 @@ def inside(
 def install_extension() -> None:
     """Build the zip for this Blender's Python and install it with Blender's own command."""
     archive = extension.build_zip(extension.Target("linux-x64", PYTHON))
-    shutil.rmtree(SYSTEM / "root", ignore_errors=True)
+    shutil.rmtree(WORK.parent, ignore_errors=True)
     WORK.mkdir(parents=True)
     shutil.copy2(archive, WORK / "eifer.zip")
     for probe in PROBES.glob("*_probe.py"):
@@ -126,7 +126,7 @@ def install_extension() -> None:
     )  # fmt: skip
     inside(
         "blender", "--command", "extension", "install-file", "--repo", "user_default", "--enable",
-        "/root/work/eifer.zip",
+        "/home/artist/work/eifer.zip",
     )  # fmt: skip
 
 
@@ -139,9 +139,10 @@ def check_background() -> None:
     """Operators, ten rounds of disabling and enabling, and the command line, without a window."""
     inside(
         # A user folder of its own: the probe wants to see Blender before the extension was there.
-        "env", "BLENDER_USER_RESOURCES=/root/probe-user",
-        "blender", "-b", "--python-exit-code", "1", "--python", "/root/work/extension_probe.py",
-        "--", "/root/work/eifer.zip", "/root/work/report.json",
+        "env", "BLENDER_USER_RESOURCES=/home/artist/probe-user",
+        "blender", "-b", "--python-exit-code", "1",
+        "--python", "/home/artist/work/extension_probe.py",
+        "--", "/home/artist/work/eifer.zip", "/home/artist/work/report.json",
     )  # fmt: skip
     report = json.loads((WORK / "report.json").read_text(encoding="utf-8"))
     for count, after in enumerate(report["after"], start=1):
@@ -156,8 +157,9 @@ def _check_script() -> None:
     """``blender -b -P`` with the example that users copy."""
     shutil.copy2(ROOT / "examples" / "recording_to_face.py", WORK / "recording_to_face.py")
     inside(
-        "blender", "-b", "--python-exit-code", "1", "-P", "/root/work/recording_to_face.py",
-        "--", "/root/work/simulated.edf", "/root/work/script.mp4", "1",
+        "blender", "-b", "--python-exit-code", "1",
+        "-P", "/home/artist/work/recording_to_face.py",
+        "--", "/home/artist/work/simulated.edf", "/home/artist/work/script.mp4", "1",
     )  # fmt: skip
     if not (WORK / "script.mp4").is_file():
         raise SystemExit("blender -b -P recording_to_face.py ended well but wrote no film")
@@ -170,9 +172,10 @@ def _check_command() -> None:
     if "emg" not in text:
         raise SystemExit(f"blender --command eifer --help does not name its verbs:\n{text}")
     results = {"out": "take.blend", "track": "take.npz", "render": "take.mp4", "report": "take.png"}
-    options = [f"--{verb}=/root/work/{name}" for verb, name in results.items()]
+    options = [f"--{verb}=/home/artist/work/{name}" for verb, name in results.items()]
     film = ("--seconds=2", "--size=256", "--envelopes")
-    inside("blender", "--command", "eifer", "emg", "/root/work/simulated.edf", *options, *film)
+    recording = "/home/artist/work/simulated.edf"
+    inside("blender", "--command", "eifer", "emg", recording, *options, *film)
     lacking = [name for name in results.values() if not (WORK / name).is_file()]
     if lacking:
         raise SystemExit(f"blender --command eifer emg ended well but wrote no {lacking[0]}")
@@ -184,7 +187,7 @@ def _check_command() -> None:
         "emg",
         "/none/such.edf",
         "--track",
-        "/root/x.npz",
+        "/home/artist/x.npz",
         check=False,
     )
     said = (wrong.stdout + wrong.stderr).strip()
@@ -200,8 +203,8 @@ def check_window() -> None:
     done = inside(
         "xvfb-run", "-a", "-s", "-screen 0 1600x900x24",
         "blender", "--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate",
-        "--python-exit-code", "1", "--python", "/root/work/window_probe.py",
-        "--", "/root/work/simulated.edf", "/root/work/shots",
+        "--python-exit-code", "1", "--python", "/home/artist/work/window_probe.py",
+        "--", "/home/artist/work/simulated.edf", "/home/artist/work/shots",
         timeout=600,
     )  # fmt: skip
     print(done.stdout.strip().splitlines()[-1])
