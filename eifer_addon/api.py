@@ -67,9 +67,11 @@ def read_recording(path: str | Path, **choices: Any) -> Recording:
     Parameters
     ----------
     path : path-like
-        EDF/EDF+, CSV/TSV, OpenBCI or FMOV text, or a recording that EIFER saved.
+        EDF, BDF, XDF, BrainVision, CSV/TSV, MAT, HDF5, Poly5, OTB, a BIDS-EMG or MMM folder,
+        FMOV text … (docs/formats.md), or a recording that EIFER saved.
     **choices
-        What the file does not say itself: ``rate_hz``, ``units``, ``format``, ``envelope``.
+        What the file does not say itself: ``rate_hz``, ``units``, ``format``, ``envelope``, and
+        where it holds several: ``stream``, ``segment``, ``dataset``, ``axis``, ``clip`` ….
 
     Returns
     -------

@@ -12,7 +12,10 @@ from ..eifer_addon.scene.imports import Choices, RecordingImport
 from ..eifer_addon.scene.properties import show_progress
 from .base import CANCELLED, FINISHED, PASSING, RUNNING, OperatorResult, guarded
 
-EXTENSIONS = (".edf", ".bdf", ".csv", ".tsv", ".txt")
+EXTENSIONS = (
+    ".edf", ".bdf", ".xdf", ".vhdr", ".csv", ".tsv", ".txt", ".mat", ".h5", ".hdf5", ".poly5",
+    ".otb+", ".otb4",
+)  # fmt: skip
 _GLOB = ";".join(f"*{extension}" for extension in EXTENSIONS)
 _TICK_S = 0.05
 

@@ -86,3 +86,28 @@ def beside(activity: Activity, size: int) -> Callable[[np.ndarray, float], np.nd
 
     panel = EnvelopePanel(activity, size=(size, size))
     return lambda frame, seconds: np.concatenate([frame, panel.frame(seconds)], axis=1)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments for what a recording's file leaves open."""
+    parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
+    parser.add_argument(
+        "--choose",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what else the file leaves open, such as stream=Amp, clip=ID or dataset=emg",
+    )
+
+
+def reading_choices(options: argparse.Namespace) -> dict[str, Any]:
+    """The choices for `api.read_recording` out of :func:`add_reading_arguments`."""
+    choices: dict[str, Any] = {} if options.rate is None else {"rate_hz": options.rate}
+    for pair in options.choose:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise EiferError(f"'{pair}' is no choice.", "Write it as NAME=VALUE.")
+        listing = name in ("names", "drop", "units") and "," in value
+        truth = {"true": True, "false": False}.get(value.lower(), value)
+        choices[name.strip()] = value.split(",") if listing else truth
+    return choices

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import api
 from ..errors import EiferError
-from .base import Result, positive, require_free
+from .base import Result, add_reading_arguments, positive, reading_choices, require_free
 
 HELP = "Make a subject's profile from rest and calibration movements."
 EXAMPLE = "eifer calibrate movements.edf --out subject.json --events events.tsv"
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--adjust", type=Path, help="an older profile to carry over")
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
-    parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
+    add_reading_arguments(parser)
     parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
     parser.add_argument("--subject", default="", help="a pseudonym to write into the profile")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
@@ -44,8 +44,7 @@ def run(options: argparse.Namespace) -> Result:
     from ..signals.movements import read_windows
 
     require_free([options.out], force=options.force)
-    choices = {} if options.rate is None else {"rate_hz": options.rate}
-    recording = api.read_recording(options.recording, **choices)
+    recording = api.read_recording(options.recording, **reading_choices(options))
     if options.adjust:
         if options.events or options.mvc or options.crosstalk:
             raise EiferError(

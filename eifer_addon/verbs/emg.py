@@ -11,7 +11,15 @@ from ..errors import EiferError
 from ..progress import ProgressBar
 from ..signals.activity import Activity
 from ..track import ExpressionTrack
-from .base import Result, beside, positive, require_blender, require_free
+from .base import (
+    Result,
+    add_reading_arguments,
+    beside,
+    positive,
+    reading_choices,
+    require_blender,
+    require_free,
+)
 
 if TYPE_CHECKING:
     import bpy
@@ -39,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repair", action="append", default=[], metavar="CHANNEL=WAY", type=_repair,
         help="drop, mirror or interpolate a bad channel, e.g. 'Corr li=mirror'",
     )  # fmt: skip
-    parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
+    add_reading_arguments(parser)
     parser.add_argument("--take", help="name of the take (default: the file's name)")
     parser.add_argument("--fps", type=positive, default=30.0, help="frames per second (default 30)")
     parser.add_argument(
@@ -66,8 +74,7 @@ def run(options: argparse.Namespace) -> Result:
     require_free(outputs, force=options.force)
     if options.out or options.render:
         require_blender()
-    choices = {} if options.rate is None else {"rate_hz": options.rate}
-    recording = api.read_recording(options.recording, **choices)
+    recording = api.read_recording(options.recording, **reading_choices(options))
     activity = api.to_activity(
         recording, preset=options.preset, montage=options.montage, profile=options.profile,
         repair=dict(options.repair), unmix=options.unmix,

@@ -15,7 +15,7 @@ from ..signals.readers import list_contents
 from ..signals.readers.base import Row
 from ..signals.recording import Recording
 from ..track import ExpressionTrack
-from .base import Result
+from .base import Result, add_reading_arguments, reading_choices
 
 HELP = "Print what is in a recording, track, activity, head or model file."
 EXAMPLE = "eifer inspect session.edf"
@@ -24,11 +24,7 @@ EXAMPLE = "eifer inspect session.edf"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("file", type=Path, help="the file to look into")
-    parser.add_argument("--rate", type=float, help="sampling rate in Hz where the file has none")
-    parser.add_argument(
-        "--choose", action="append", default=[], metavar="NAME=VALUE",
-        help="what else the file leaves open, such as stream=Amp, segment=1 or dataset=emg",
-    )  # fmt: skip
+    add_reading_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -39,25 +35,12 @@ def run(options: argparse.Namespace) -> Result:
     reader = _READERS.get(path.suffix.lower())
     if reader is not None:
         return reader(path)
-    choices: dict[str, Any] = {} if options.rate is None else {"rate_hz": options.rate}
-    choices |= _choices(options.choose)
+    choices = reading_choices(options)
     try:
         recording = api.read_recording(path, **choices)
     except EiferError as error:
         return _describe_refused(path, error)
     return _describe_recording(recording, list_contents(path))
-
-
-def _choices(pairs: list[str]) -> dict[str, Any]:
-    choices: dict[str, Any] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise EiferError(f"'{pair}' is no choice.", "Write it as NAME=VALUE.")
-        listing = name in ("names", "drop", "units") and "," in value
-        truth = {"true": True, "false": False}.get(value.lower(), value)
-        choices[name.strip()] = value.split(",") if listing else truth
-    return choices
 
 
 def _describe_refused(path: Path, error: EiferError) -> Result:
