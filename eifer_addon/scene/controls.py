@@ -14,8 +14,8 @@ import numpy as np
 from ..errors import EiferError
 from ..heads.model import JOINT_NAMES, HeadModel
 from ..spaces import ARKIT_NAMES
+from ..version import software_version
 from .axes import quaternions
-from .version import software_version
 
 #: Custom property group of a head's mesh object: which head it is, from which file.
 METADATA_KEY = "eifer"
