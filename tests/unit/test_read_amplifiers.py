@@ -90,9 +90,7 @@ def test_poly5_blocks_become_one_recording(tmp_path: Path, n: int, pad: bool) ->
     recording = read_recording(tmp_path / "a.Poly5")
     np.testing.assert_allclose(recording.data(), samples / 2, rtol=1e-6)
     for start, stop in ((0, 10), (90, 100), (n // 2, n), (n - 1, n), (5, 5)):
-        np.testing.assert_array_equal(
-            recording.data(start, stop), recording.data()[:, start:stop]
-        )
+        np.testing.assert_array_equal(recording.data(start, stop), recording.data()[:, start:stop])
     assert recording.channels == ("Zyg li", "Corr re")
     assert (recording.rate_hz, recording.units) == (2048.0, ("uVolt", "uVolt"))
 

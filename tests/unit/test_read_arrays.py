@@ -83,9 +83,10 @@ def test_what_a_mat_file_leaves_open_is_asked_for(tmp_path: Path) -> None:
     assert "says no sampling rate" in refusal(lambda: read_recording(path)).cause
     names = read_recording(path, rate_hz=1000, names=LABELS).channels
     assert names == LABELS
-    assert "1 different names" in refusal(
-        lambda: read_recording(path, rate_hz=1000, names=["a", "a"])
-    ).cause
+    assert (
+        "1 different names"
+        in refusal(lambda: read_recording(path, rate_hz=1000, names=["a", "a"])).cause
+    )
     assert "no array 'y'" in refusal(lambda: read_recording(path, dataset="y")).cause
     savemat(path, {"x": 1.0, "y": "text"})
     assert "0 arrays" in refusal(lambda: read_recording(path)).cause
@@ -154,7 +155,9 @@ def test_a_mat_file_of_version_73_is_read(tmp_path: Path) -> None:
         file["fs"] = np.array([[1500.0]])
         cells = []
         for k, label in enumerate(LABELS):
-            cell = file.create_dataset(f"#refs#/{k}", data=np.array([[ord(c)] for c in label], "u2"))
+            cell = file.create_dataset(
+                f"#refs#/{k}", data=np.array([[ord(c)] for c in label], "u2")
+            )
             cell.attrs["MATLAB_class"] = np.bytes_("char")
             cells.append(cell.ref)
         names = file.create_dataset("labels", data=np.array([cells], h5py.ref_dtype))
