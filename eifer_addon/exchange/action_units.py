@@ -1,0 +1,80 @@
+"""Action units and gaze as ARKit blendshapes, through the table in ``data/action_units.json``."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..spaces import ARKIT_NAMES
+
+_TABLE = Path(__file__).parent / "data" / "action_units.json"
+_UNIT = re.compile(r"^au0*(\d+)(_r)?$", re.IGNORECASE)
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(_TABLE.read_text("utf-8"))
+    return document
+
+
+def unit_of(column: str) -> str | None:
+    """``"12"`` for the intensity columns ``AU12`` and ``AU12_r``, None for others."""
+    match = _UNIT.match(column.strip())
+    return match[1] if match else None
+
+
+def to_arkit(intensities: np.ndarray, columns: Iterable[str]) -> tuple[np.ndarray, list[str]]:
+    """Action units as blendshapes.
+
+    Parameters
+    ----------
+    intensities : numpy.ndarray
+        (n_frames, n_units), 1 is the strongest.
+    columns : iterable of str
+        Their columns, such as ``AU12_r``.
+
+    Returns
+    -------
+    coefficients : numpy.ndarray
+        float64 (n_frames, 52) in [0, 1], in `ARKIT_NAMES` order.
+    unused : list of str
+        Columns for whose unit there is no blendshape.
+    """
+    table: Mapping[str, Mapping[str, float]] = _document()["units"]
+    found = np.zeros((len(intensities), len(ARKIT_NAMES)))
+    unused = []
+    for column, values in zip(columns, intensities.T, strict=True):
+        gains = table.get(unit_of(column) or "", {})
+        if not gains:
+            unused.append(column)
+        for name, gain in gains.items():
+            found[:, ARKIT_NAMES.index(name)] += gain * values
+    return np.clip(found, 0, 1), unused
+
+
+def add_gaze(coefficients: np.ndarray, left_deg: np.ndarray, up_deg: np.ndarray) -> None:
+    """Write the eyeLook blendshapes of both eyes into ARKit coefficients (n_frames, 52).
+
+    Parameters
+    ----------
+    coefficients : numpy.ndarray
+        Changed in place.
+    left_deg, up_deg : numpy.ndarray
+        (n_frames,), the gaze relative to the head, to the subject's left and up.
+    """
+    full = _document()["gaze_full_deg"]
+    left, up = left_deg / full["horizontal"], up_deg / full["vertical"]
+    amounts = {
+        "eyeLookOutLeft": left, "eyeLookInRight": left,
+        "eyeLookInLeft": -left, "eyeLookOutRight": -left,
+        "eyeLookUpLeft": up, "eyeLookUpRight": up,
+        "eyeLookDownLeft": -up, "eyeLookDownRight": -up,
+    }  # fmt: skip
+    for name, amount in amounts.items():
+        coefficients[:, ARKIT_NAMES.index(name)] = np.clip(amount, 0, 1)
