@@ -45,11 +45,15 @@ def noraxon(path: Path, n: int = 400) -> tuple[Path, np.ndarray]:
 def emteq(path: Path, n: int = 400) -> tuple[Path, np.ndarray]:
     """Two muscles, raw and amplitude, at 1000 Hz among other sensors."""
     counts = np.round(values(n) * 1e8)
-    lines = ["#Format,2", "#Emg/Properties.rawToVoltageDivisor,1000000",
-             "Frame,Time,Emg/Contact[RightFrontalis],Emg/Raw[RightFrontalis],"
-             "Emg/Raw[LeftZygomaticus],Emg/Amplitude[RightFrontalis],Emg/Amplitude[LeftZygomaticus]"]  # fmt: skip
-    for k in range(n):
-        lines.append(f"{k},{k / 1000:.4f},255,{counts[0, k]:.0f},{counts[1, k]:.0f},1.5,2.5")
+    lines = [
+        "#Format,2",
+        "#Emg/Properties.rawToVoltageDivisor,1000000",
+        "Frame,Time,Emg/Contact[RightFrontalis],Emg/Raw[RightFrontalis],Emg/Raw[LeftZygomaticus],"
+        "Emg/Amplitude[RightFrontalis],Emg/Amplitude[LeftZygomaticus]",
+    ]
+    lines += [
+        f"{k},{k / 1000:.4f},255,{counts[0, k]:.0f},{counts[1, k]:.0f},1.5,2.5" for k in range(n)
+    ]
     path.write_text("\n".join(lines) + "\n")
     return path, counts / 1e6
 
