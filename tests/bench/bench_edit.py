@@ -1,0 +1,99 @@
+"""Making a take's keys again from its recording, for one minute of 22 channels.
+
+``python -m pytest tests/bench/bench_edit.py -s`` or ``python tests/bench/bench_edit.py``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from eifer.eifer_addon import api
+from eifer.eifer_addon.scene import recipes
+from eifer.eifer_addon.scene.actions import curves
+from eifer.eifer_addon.scene.edits import remake_take
+from eifer.eifer_addon.scene.imports import Choices, RecordingImport
+from eifer.eifer_addon.signals.edf_writer import write_edf
+from eifer.eifer_addon.signals.edits import Edits
+from eifer.eifer_addon.signals.montage import muscle_names
+from eifer.eifer_addon.signals.recording import Recording
+
+BUDGET_S = 1.0
+RATE_HZ, SECONDS = 2048.0, 60.0
+EVERYTHING = {
+    "symmetry": 0.2, "min_cutoff_hz": 1.5, "beta": 0.5, "dead_zone": 0.05,
+    "gain": {"zygomaticus": 0.8}, "baseline": {"corrugator": 0.1},
+}  # fmt: skip
+
+
+def write_minute(path: Path) -> Path:
+    """One minute of noise bursts on all 22 muscles, as EDF."""
+    random, n = np.random.default_rng(0), int(RATE_HZ * SECONDS)
+    channels = tuple(f"{m}_{side}" for m in muscle_names() for side in ("left", "right"))
+    pace = 0.5 + 0.1 * np.arange(len(channels))[:, None]
+    bursts = 3 + 80 * (np.sin(np.arange(n) / RATE_HZ * pace) > 0.7)
+    samples = random.normal(size=(len(channels), n)) * bursts
+    units = ("uV",) * len(channels)
+    write_edf(Recording.from_array(samples, RATE_HZ, channels, units=units), path)
+    return path
+
+
+def new_take(path: Path) -> bpy.types.Object:
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    obj = api.add_head(bpy.context, api.load_head(), n_identity=0, n_expression=0)
+    job = RecordingImport(bpy.context, Choices(path))
+    while not job.step(time.monotonic()):
+        pass
+    return obj
+
+
+def seconds(job: Callable[[int], object], rounds: int = 5) -> float:
+    spent = []
+    for k in range(rounds):
+        started = time.perf_counter()
+        job(k)
+        spent.append(time.perf_counter() - started)
+    return statistics.median(spent)
+
+
+def measure() -> dict[str, float]:
+    """Median seconds of each kind of change, printed as a table."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_minute(Path(folder) / "minute.edf")
+        obj = new_take(path)
+
+        def edit(k: int, **values: object) -> None:
+            edits = Edits.from_document({"delay_ms": float(k), **values})
+            remake_take(bpy.context, obj, edits)
+
+        def afresh(k: int) -> None:
+            recipes.forget_activities()
+            edit(k)
+
+        figures["gain or delay"] = seconds(lambda k: edit(k, gain={"zygomaticus": 1 + k / 10}))
+        figures["all edits with One Euro"] = seconds(lambda k: edit(k, **EVERYTHING))
+        figures["another preset, first time"] = seconds(lambda k: edit(k, preset="rms100"), 1)
+        figures["as in a fresh process"] = seconds(afresh, 3)
+        count = sum(len(c.keyframe_points) for c in curves(obj))
+    print(f"\nKeys made again: {SECONDS:g} s, 22 channels, {RATE_HZ:g} Hz, {count} keys, "
+          f"Blender {bpy.app.version_string}")  # fmt: skip
+    for what, spent in figures.items():
+        print(f"{what:>28} {spent * 1e3:8.0f} ms")
+    return figures
+
+
+def test_keys_are_made_again_within_a_second() -> None:
+    figures = measure()
+    assert figures["gain or delay"] <= BUDGET_S
+    assert figures["all edits with One Euro"] <= BUDGET_S
+
+
+if __name__ == "__main__":
+    measure()
