@@ -194,6 +194,62 @@ def emg_to_expression(
     return convert(activity, model=model, **options)
 
 
+def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:
+    """Read a track of EIFER or of another program.
+
+    Parameters
+    ----------
+    path : path-like
+        EIFER's npz or CSV, Live Link Face, OpenFace or py-feat CSV, SMIRK, DECA or EMOCA npz, or
+        a parameter table of the MMM data set.
+    **choices
+        What the file leaves open: ``format``, ``rate_hz``, ``face``, ``angles``, ``basis``.
+
+    Returns
+    -------
+    ExpressionTrack
+        In the format's own space; :func:`retarget` carries it to another.
+
+    Raises
+    ------
+    EiferError
+        One sentence naming the file, and row, column or frame where that is known.
+    """
+    from .exchange import read_track as read
+
+    return read(path, **choices)
+
+
+def export(
+    item: ExpressionTrack | Activity,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    **choices: Any,
+) -> tuple[Path, ...]:
+    """Write a track or muscle activity for other programs.
+
+    Parameters
+    ----------
+    item : ExpressionTrack or Activity
+    path : path-like
+        The file, or the folder of a BIDS-style derivative.
+    overwrite : bool
+        Whether existing files may be replaced.
+    **choices
+        ``format``: ``"csv"``, ``"npz"``, ``"livelink"`` or ``"bids"`` (default: by the suffix);
+        ``rate_hz`` of a Live Link Face timecode; ``subject``, ``task``, ``session`` for BIDS.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        The files that were written.
+    """
+    from .exchange import write
+
+    return write(item, path, overwrite=overwrite, **choices)
+
+
 def retarget(track: ExpressionTrack, space_or_head: str | HeadModel) -> ExpressionTrack:
     """Carry a track into another expression space.
 
@@ -252,25 +308,35 @@ def apply_track(
     take: str = "take",
     **options: Any,
 ) -> Any:
-    """Write a track as keys on a rigged head (needs bpy, main thread).
+    """Write a track as keys on a rigged head or another avatar (needs bpy, main thread).
 
     Parameters
     ----------
     context : bpy.types.Context
     obj : bpy.types.Object
-        What :func:`add_head` returned.
+        What :func:`add_head` returned, a mesh with ARKit-named shape keys, or anything that a
+        mapping fits.
     track : ExpressionTrack
-        In `arkit52` or in the head's own space.
+        In `arkit52` or in the head's own space; in any space for other avatars.
     take : str
         Name of the action and its slot.
     **options
-        ``frame_start``, ``frame_range`` ("extend", "fit" or "keep"), ``head_bone``, ``exists``.
+        ``frame_start``, ``frame_range`` ("extend", "fit" or "keep"); for our heads ``head_bone``
+        and ``exists``; for other avatars ``mapping``: "arkit", "mpfb2", "vrm", "rigify" or a
+        JSON file, None finds the one that fits.
 
     Returns
     -------
     bpy.types.Action
         The new action.
     """
-    from .scene.keyframes import apply_track as write
+    from .scene.controls import is_head
 
-    return write(context, obj, track, take=take, **options)
+    if is_head(obj) and options.get("mapping") is None:
+        from .scene.keyframes import apply_track as write
+
+        options.pop("mapping", None)
+        return write(context, obj, track, take=take, **options)
+    from .scene.any_rig import apply_to_rig
+
+    return apply_to_rig(context, obj, track, take=take, **options)

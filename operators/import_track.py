@@ -1,32 +1,42 @@
-"""Import an expression track that EIFER saved, as a take."""
+"""Import an expression track, EIFER's or another program's, as a take."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
+from ..eifer_addon import api
 from ..eifer_addon.scene.imports import Choices, target_head, write_take
 from ..eifer_addon.scene.transaction import all_or_nothing
-from ..eifer_addon.track import ExpressionTrack
 from .base import RUNNING, OperatorResult, guarded
+
+EXTENSIONS = (".npz", ".csv", ".gz")
+_WORDS = (
+    "Write an expression track as keys on the chosen head: EIFER's, Live Link Face, OpenFace, "
+    "py-feat, SMIRK, DECA, EMOCA or MMM parameters"
+)
+_AS_IN_FILE = "FILE"
 
 
 class EIFER_OT_import_track(bpy.types.Operator):
-    """Write an expression track (.npz) as keys on the chosen head."""
+    """Write an expression track, EIFER's or another program's, as keys on the chosen head."""
 
     bl_idname = "eifer.import_track"
     bl_label = "Import expression track"
-    bl_description = "Write an expression track (.npz) as keys on the chosen head"
+    bl_description = _WORDS
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(
         name="File",
-        description="An expression track that EIFER saved",
+        description="An expression track of EIFER or of another program",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
-    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(
+        default=";".join(f"*{extension}" for extension in EXTENSIONS), options={"HIDDEN"}
+    )
     take: bpy.props.StringProperty(
         name="Take", description="Name of the take; the file's name when empty"
     )
@@ -37,6 +47,30 @@ class EIFER_OT_import_track(bpy.types.Operator):
         name="Extend the scene",
         description="Let the scene's frame range grow to cover the take",
         default=True,
+    )
+
+    rate_hz: bpy.props.FloatProperty(
+        name="Frame rate (Hz)",
+        description="For files that do not say it; 0 leaves it to the file",
+        min=0.0,
+        soft_max=240.0,
+        options={"SKIP_SAVE"},
+    )
+    face: bpy.props.StringProperty(
+        name="Face",
+        description="Which face, where a file of OpenFace or py-feat holds several",
+        options={"SKIP_SAVE"},
+    )
+    angles: bpy.props.EnumProperty(
+        name="Head angles",
+        description="Unit of the head's angles, where a file leaves it open",
+        items=(
+            (_AS_IN_FILE, "As the format has them", "The format's usual unit, or no head pose"),
+            ("radians", "Radians", "1 is 57.3 degrees"),
+            ("degrees", "Degrees", "360 are a full turn"),
+            ("half_turns", "Half turns", "1 is 180 degrees, as Unreal's plugin sends them"),
+        ),
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -60,21 +94,30 @@ class EIFER_OT_import_track(bpy.types.Operator):
 
     def _import(self, context: bpy.types.Context) -> None:
         path = Path(bpy.path.abspath(self.filepath))
-        track = ExpressionTrack.load(path)
+        track = api.read_track(path, **self._choices())
         choices = Choices(path, self.take, self.frame_start, self.extend)
         with all_or_nothing(context):
             obj = target_head(context)
             action = write_take(context, obj, track, choices)
         self.report({"INFO"}, f"Wrote the take '{action.name}' on '{obj.name}'")
 
+    def _choices(self) -> dict[str, Any]:
+        """What the person chose, without what is left to the file."""
+        given = {
+            "rate_hz": self.rate_hz or None,
+            "face": self.face or None,
+            "angles": None if self.angles == _AS_IN_FILE else self.angles,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
 
 class EIFER_FH_track(bpy.types.FileHandler):
     """Expression tracks dropped into a 3D view."""
 
     bl_idname = "EIFER_FH_track"
-    bl_label = "EIFER expression track"
+    bl_label = "Expression track"
     bl_import_operator = EIFER_OT_import_track.bl_idname
-    bl_file_extensions = ".npz"
+    bl_file_extensions = ";".join(EXTENSIONS)
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:

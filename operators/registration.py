@@ -9,7 +9,7 @@ import bpy
 
 from ..eifer_addon import files
 from ..eifer_addon.scene import edit_panel, edit_settings, panels, preferences, properties
-from . import add_head, apply_preset, edit_take, import_recording, import_track
+from . import add_head, apply_preset, edit_take, export_track, import_recording, import_track
 
 #: In order of registration; the reverse takes them away.
 CLASSES: tuple[type, ...] = (
@@ -24,8 +24,10 @@ CLASSES: tuple[type, ...] = (
     import_recording.EIFER_FH_recording,
     import_track.EIFER_OT_import_track,
     import_track.EIFER_FH_track,
+    export_track.EIFER_OT_export_track,
     edit_take.EIFER_OT_remake_take,
     edit_take.EIFER_OT_edit_take,
+    apply_track.EIFER_OT_apply_track_to_selected,
     panels.VIEW3D_PT_eifer_rig,
     panels.VIEW3D_PT_eifer_recordings,
     edit_panel.VIEW3D_PT_eifer_take_edits,
@@ -33,6 +35,7 @@ CLASSES: tuple[type, ...] = (
 _MENUS = (
     ("VIEW3D_MT_mesh_add", panels.draw_add_menu),
     ("TOPBAR_MT_file_import", panels.draw_import_menu),
+    ("TOPBAR_MT_file_export", panels.draw_export_menu),
 )
 _PACKAGE = __package__.rpartition(".")[0]
 #: What can only be taken away with its handle.

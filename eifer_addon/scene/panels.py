@@ -29,7 +29,12 @@ def draw_import_menu(self: Any, _context: bpy.types.Context) -> None:
     """File ▸ Import: a FLAME head, a recording, a track."""
     self.layout.operator("eifer.add_head", text="FLAME head (.pkl/.npz)").browse = True
     self.layout.operator("eifer.import_recording", text="EMG recording (.edf/.csv/.tsv/.txt)")
-    self.layout.operator("eifer.import_track", text="EIFER expression track (.npz)")
+    self.layout.operator("eifer.import_track", text="Expression track (.npz/.csv/.gz)")
+
+
+def draw_export_menu(self: Any, _context: bpy.types.Context) -> None:
+    """File ▸ Export: the take that the chosen head plays."""
+    self.layout.operator("eifer.export_track", text="EIFER track (.csv/.npz)")
 
 
 class VIEW3D_PT_eifer_rig(bpy.types.Panel):
@@ -113,6 +118,7 @@ class VIEW3D_PT_eifer_recordings(bpy.types.Panel):
         layout.label(text=_take_state(obj, action))
         if action is not None:
             _draw_take(layout, notes_of(action))
+            layout.operator("eifer.apply_track_to_selected", icon="COMMUNITY")
 
 
 def _take_state(obj: bpy.types.Object | None, action: bpy.types.Action | None) -> str:

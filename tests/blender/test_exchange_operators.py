@@ -1,0 +1,111 @@
+"""Tracks of other programs in and out of Blender, through bpy.ops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+import track_files as files
+
+from eifer.eifer_addon import api
+from eifer.eifer_addon.heads.model import HeadModel
+from eifer.eifer_addon.scene.controls import is_head
+from eifer.eifer_addon.scene.takes import current_take, notes_of
+from eifer.operators import registration
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    registration.register()
+    yield
+    registration.unregister()
+
+
+@pytest.fixture(autouse=True)
+def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "load_head", lambda path=None: synthetic_head)
+
+
+def the_head() -> bpy.types.Object:
+    return next(obj for obj in bpy.context.scene.objects if is_head(obj))
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "options"),
+    [
+        (files.livelink, "take.csv", {}),
+        (files.openface, "film.csv", {}),
+        (files.pyfeat, "film.csv", {"rate_hz": 25.0, "angles": "degrees"}),
+        (files.mediapipe, "clip_params.csv", {}),
+    ],
+)
+def test_tracks_of_other_programs_become_takes(
+    write: object, name: str, options: dict[str, object], tmp_path: Path
+) -> None:
+    path = write(tmp_path / name)  # type: ignore[operator]
+    assert bpy.ops.eifer.import_track(filepath=str(path), **options) == {"FINISHED"}
+    action = current_take(the_head())
+    assert action is not None
+    assert notes_of(action)["format"] in ("livelink", "openface", "pyfeat", "mmm")
+    track = api.read_track(path, **options)
+    frame = int(np.argmax(track.confidence > 0))
+    fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
+    exact = 1 + track.timestamps[frame] * fps
+    bpy.context.scene.frame_set(int(exact), subframe=exact % 1)
+    jaw = float(track.column("jawOpen")[frame])
+    assert the_head()["jawOpen"] == pytest.approx(jaw, abs=1e-4)
+
+
+def test_a_file_without_a_frame_rate_asks_for_it(tmp_path: Path) -> None:
+    path = files.pyfeat(tmp_path / "film.csv")
+    with pytest.raises(RuntimeError, match="Give the film's frame rate"):
+        bpy.ops.eifer.import_track(filepath=str(path))
+    assert not any(is_head(obj) for obj in bpy.context.scene.objects)
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix", "precision"),
+    [("csv", ".csv", 0), ("npz", ".npz", 0), ("livelink", ".csv", 6e-9)],
+)
+def test_a_take_is_exported_and_comes_back(
+    form: str, suffix: str, precision: float, tmp_path: Path
+) -> None:
+    # At the scene's own rate, so that every frame of the track is a frame of the scene.
+    track = files.some_track(
+        timestamps=np.arange(20) / 24, confidence=np.ones(20, np.float32), head_pose=None
+    )
+    source = api.export(track, tmp_path / "source.csv")[0]
+    bpy.ops.eifer.import_track(filepath=str(source), take="first")
+    goal = tmp_path / "out"
+    options = {"format": form, "rate_hz": 24}
+    assert bpy.ops.eifer.export_track(filepath=str(goal), **options) == {"FINISHED"}
+    written = goal.with_suffix(suffix)
+    back = api.read_track(written, **({"rate_hz": 24} if form == "livelink" else {}))
+    np.testing.assert_allclose(back.coefficients, track.coefficients, atol=precision)
+    np.testing.assert_allclose(back.timestamps, track.timestamps, atol=1e-6)
+    assert back.provenance["simulated"] is True
+    if form == "livelink":
+        assert json.loads((tmp_path / "out.json").read_text())["simulated"] is True
+    before = written.read_bytes()
+    with pytest.raises(RuntimeError, match="exists already"):
+        bpy.ops.eifer.export_track(filepath=str(written), **options)
+    assert written.read_bytes() == before
+    assert bpy.ops.eifer.export_track(filepath=str(written), overwrite=True, **options) == {
+        "FINISHED"
+    }
+
+
+def test_export_needs_a_head_with_a_take() -> None:
+    assert not bpy.ops.eifer.export_track.poll()
+    bpy.ops.eifer.add_head()
+    assert not bpy.ops.eifer.export_track.poll()
+
+
+def test_track_menus_are_in_file_import_and_export() -> None:
+    for menu in ("TOPBAR_MT_file_import", "TOPBAR_MT_file_export"):
+        names = [draw.__name__ for draw in getattr(bpy.types, menu)._dyn_ui_initialize()]
+        assert any(name in ("draw_import_menu", "draw_export_menu") for name in names)
