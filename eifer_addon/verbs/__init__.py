@@ -6,7 +6,8 @@ calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli
 
 from __future__ import annotations
 
-from . import calibrate, demo, emg, inspect, models, rig
+from . import calibrate, demo, emg, export, inspect, models, rig
+from . import map as muscle_map
 from .base import Verb
 
 VERBS: dict[str, Verb] = {
@@ -15,5 +16,7 @@ VERBS: dict[str, Verb] = {
     "rig": rig,
     "emg": emg,
     "calibrate": calibrate,
+    "export": export,
+    "map": muscle_map,
     "models": models,
 }
