@@ -10,6 +10,6 @@ angles, `data/` holds the tables that map action units. May import the nouns (`t
 
 from __future__ import annotations
 
-from .registry import READ_FORMATS, WRITE_FORMATS, read_track, write
+from .registry import READ_FORMATS, WRITE_FORMATS, is_track, read_track, write
 
-__all__ = ["READ_FORMATS", "WRITE_FORMATS", "read_track", "write"]
+__all__ = ["READ_FORMATS", "WRITE_FORMATS", "is_track", "read_track", "write"]

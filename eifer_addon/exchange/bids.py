@@ -119,7 +119,7 @@ def _write_table(item: ExpressionTrack | Activity, path: Path, *, overwrite: boo
     text = io.StringIO()
     write_rows(text, [], item.timestamps, blocks, "\t", header=False)
     # Without name and time in it, the same content is the same file.
-    packed = gzip.compress(text.getvalue().encode("utf-8"), mtime=0)
+    packed = gzip.compress(text.getvalue().encode("utf-8"), compresslevel=5, mtime=0)
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(packed)
     return path

@@ -9,6 +9,7 @@ to the subject's right ear (Ry·Rx·Rz about the model's axes); ``angles=`` read
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,7 +104,7 @@ def _rows(
         is_gap = counted == "0" or len(cells) <= 2
         present.append(0.0 if is_gap else 1.0)
         values.append(
-            [0.0] * len(columns) if is_gap else _values(table, row, cells, columns, names)
+            [0.0] * len(columns) if is_gap else _values(table, row, counted, cells, columns, names)
         )
     return (
         np.array(codes, np.float64).reshape(-1, 4),
@@ -113,24 +114,29 @@ def _rows(
 
 
 def _values(
-    table: Table, row: int, cells: list[str], columns: Sequence[int], names: Sequence[str]
+    table: Table,
+    row: int,
+    counted: str,
+    cells: list[str],
+    columns: Sequence[int],
+    names: Sequence[str],
 ) -> list[float]:
+    """The numbers of a row that holds a face."""
     if len(cells) != len(table.names):
         raise EiferError(
             f"Row {row} of {table.path.name} has {len(cells)} cells, but the header names "
             f"{len(table.names)} columns.",
             "Mend the row or export the file again.",
         )
-    count = cells[table.index(_COUNT)].strip()
-    if count != str(len(table.names) - 2):
+    if counted != str(len(table.names) - 2):
         raise EiferError(
-            f"Row {row} of {table.path.name} counts {count[:20]!r} blendshapes, but the header "
+            f"Row {row} of {table.path.name} counts {counted[:20]!r} blendshapes, but the header "
             f"names {len(table.names) - 2}.",
             "Mend the row or export the file again.",
         )
     values = [number(cells[k]) for k in columns]
     for name, column, value in zip(names, columns, values, strict=True):
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise EiferError(
                 f"Row {row} of {table.path.name} holds {cells[column][:20]!r} in the column "
                 f"'{name}', which is not a number.",

@@ -53,6 +53,15 @@ def format_of(path: str | Path) -> Format:
     raise EiferError(f"{source.name} is not {_KNOWN}.", "Choose another file, or name its format.")
 
 
+def is_track(path: str | Path) -> bool:
+    """Whether a file is a track of a format that is known, as far as its head tells."""
+    try:
+        format_of(path)
+    except EiferError:
+        return False
+    return True
+
+
 def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:
     """Read a track of any known format.
 

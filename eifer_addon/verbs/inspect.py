@@ -9,12 +9,12 @@ from typing import Any
 
 from .. import api
 from ..errors import EiferError
+from ..exchange import is_track
 from ..signals.activity import Activity
 from ..signals.montage import map_channels
 from ..signals.readers import list_contents
 from ..signals.readers.base import Row
 from ..signals.recording import Recording
-from ..track import ExpressionTrack
 from .base import Result, add_reading_arguments, reading_choices
 
 HELP = "Print what is in a recording, track, activity, head or model file."
@@ -32,10 +32,12 @@ def run(options: argparse.Namespace) -> Result:
     path: Path = options.file
     if not path.exists():
         raise EiferError(f"{path} does not exist.", "Check the path.")
+    choices = reading_choices(options)
+    if path.suffix.lower() in _TRACK_SUFFIXES and is_track(path):
+        return _track(path, choices)
     reader = _READERS.get(path.suffix.lower())
     if reader is not None:
         return reader(path)
-    choices = reading_choices(options)
     try:
         recording = api.read_recording(path, **choices)
     except EiferError as error:
@@ -96,9 +98,22 @@ def _describe_recording(recording: Recording, contents: list[Row] | None = None)
     return Result(text, values)
 
 
+def _track(path: Path, choices: dict[str, Any]) -> Result:
+    track = api.read_track(path, **choices)
+    values: dict[str, Any] = {
+        "kind": "expression_track",
+        "description": track.describe(),
+        "space": track.space.name,
+        "frames": len(track),
+        "duration_s": track.duration_s,
+        "head_pose": track.head_pose is not None,
+        "provenance": dict(track.provenance),
+    }
+    return Result(track.describe(), values)
+
+
 def _npz(path: Path) -> Result:
     kinds: dict[str, Callable[[Path], Any]] = {
-        "expression_track": ExpressionTrack.load,
         "activity": Activity.load,
         "recording": Recording.load,
     }
@@ -135,6 +150,8 @@ def _model(path: Path) -> Result:
     return Result(model.card.describe(), {"kind": "model", "sha256": model.sha256})
 
 
+#: Endings that tracks of other programs have, too; what is in the file decides.
+_TRACK_SUFFIXES = (".npz", ".csv", ".tsv", ".txt", ".gz")
 _READERS: dict[str, Callable[[Path], Result]] = {
     ".npz": _npz,
     ".pkl": _head,

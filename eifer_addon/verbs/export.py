@@ -1,0 +1,109 @@
+"""``eifer export``: a recording, an activity or a track for other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .. import api
+from ..errors import EiferError
+from ..exchange import WRITE_FORMATS, is_track
+from ..signals.activity import Activity
+from ..track import ExpressionTrack
+from .base import Result, add_reading_arguments, positive, reading_choices
+
+HELP = "Write muscle activity or a track as CSV, npz, Live Link Face CSV or BIDS derivative."
+EXAMPLE = "eifer export take.npz --out take.csv --format livelink"
+
+_WHAT = ("activity", "track")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "file", type=Path, help="a track of EIFER or another program, an activity, or a recording"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the file to write, or the folder for bids"
+    )
+    parser.add_argument(
+        "--format", choices=tuple(WRITE_FORMATS), help="default: by the ending of --out"
+    )
+    parser.add_argument(
+        "--what", choices=_WHAT, help="what to make of a recording or activity (default: activity)"
+    )
+    add_reading_arguments(parser)
+    parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
+    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
+    parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
+    parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
+    parser.add_argument("--space", help="carry the track into this space first, e.g. arkit52")
+    parser.add_argument("--timecode-rate", type=positive, help="of Live Link Face (default 60)")
+    for label in ("subject", "task", "session"):
+        parser.add_argument(f"--{label}", help=f"BIDS label of the {label}")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Read, convert as far as was asked for, and write."""
+    if not options.file.exists():
+        raise EiferError(f"{options.file} does not exist.", "Check the path.")
+    item = _wanted(options, _read(options))
+    given = {
+        "format": options.format, "rate_hz": options.timecode_rate, "subject": options.subject,
+        "task": options.task, "session": options.session,
+    }  # fmt: skip
+    choices = {name: value for name, value in given.items() if value is not None}
+    written = api.export(item, options.out, overwrite=options.force, **choices)
+    values: dict[str, Any] = {
+        "files": [str(path) for path in written],
+        "kind": _kind(item),
+        "frames": len(item),
+        "columns": list(item.space.coefficients if _is_track(item) else item.muscles),
+    }
+    lines = [item.describe(), *(f"wrote: {path}" for path in written)]
+    return Result("\n".join(lines), values)
+
+
+def _is_track(item: ExpressionTrack | Activity) -> bool:
+    return isinstance(item, ExpressionTrack)
+
+
+def _kind(item: ExpressionTrack | Activity) -> str:
+    return "expression_track" if _is_track(item) else "activity"
+
+
+def _read(options: argparse.Namespace) -> ExpressionTrack | Activity:
+    """What the file holds; a recording as its activity."""
+    path: Path = options.file
+    choices = reading_choices(options)
+    if path.is_file() and is_track(path):
+        return api.read_track(path, **choices)
+    if path.suffix.lower() == ".npz":
+        try:
+            return Activity.load(path)
+        except EiferError:
+            pass  # a recording that EIFER saved, or nothing of ours: its reader says so
+    recording = api.read_recording(path, **choices)
+    return api.to_activity(
+        recording, preset=options.preset, montage=options.montage, profile=options.profile
+    )
+
+
+def _wanted(
+    options: argparse.Namespace, item: ExpressionTrack | Activity
+) -> ExpressionTrack | Activity:
+    """The activity or the track that was asked for."""
+    if isinstance(item, ExpressionTrack):
+        if options.what == "activity":
+            raise EiferError(
+                f"{options.file.name} is a track, and its muscle activity is not in it.",
+                "Export the recording instead.",
+            )
+        return api.retarget(item, options.space) if options.space else item
+    wants_track = options.what == "track" or options.format == "livelink" or options.space
+    if not wants_track or (options.what == "activity" and not options.space):
+        return item
+    track = api.emg_to_expression(item, model=options.model)
+    return api.retarget(track, options.space) if options.space else track
