@@ -9,7 +9,15 @@ import bpy
 
 from ..eifer_addon import files
 from ..eifer_addon.scene import edit_panel, edit_settings, panels, preferences, properties
-from . import add_head, apply_preset, edit_take, export_track, import_recording, import_track
+from . import (
+    add_head,
+    apply_preset,
+    apply_track,
+    edit_take,
+    export_track,
+    import_recording,
+    import_track,
+)
 
 #: In order of registration; the reverse takes them away.
 CLASSES: tuple[type, ...] = (

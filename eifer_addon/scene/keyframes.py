@@ -84,13 +84,13 @@ def apply_track(
     scene = context.scene
     start = float(scene.frame_start if frame_start is None else frame_start)
     frames = start + track.timestamps[usable] * (scene.render.fps / scene.render.fps_base)
-    blocks = _blocks(obj)
-    with _restored_on_failure(blocks.values()), all_or_nothing(context):
+    blocks = blocks_of(obj)
+    with restored_on_failure(blocks.values()), all_or_nothing(context):
         written = _write(Take(take), blocks, channels, usable, frames)
         for action in written:
-            _note(action, obj, track, start, left_over)
+            note_provenance(action, obj, track, start, left_over)
     _let_sliders_reach(obj.data.shape_keys, channels)
-    _set_frame_range(scene, frames, frame_range)
+    set_frame_range(scene, frames, frame_range)
     if left_over:
         text = f"Not keyed, for want of a place on the head '{obj.name}': {', '.join(left_over)}."
         warnings.warn(text, UserWarning, stacklevel=2)
@@ -132,7 +132,7 @@ def replace_keys(
     scene = context.scene
     frames = start + track.timestamps[usable] * (scene.render.fps / scene.render.fps_base)
     writer = CurveWriter(frames)
-    for part, block in _blocks(obj).items():
+    for part, block in blocks_of(obj).items():
         mine = [channel for channel in channels if channel.part == part]
         own, _ = playing(block)
         if not mine or (own is not None and not _belongs(own, action, _SUFFIXES[part])):
@@ -141,7 +141,7 @@ def replace_keys(
         for channel in mine:
             values = channel.values if usable.all() else channel.values[usable]
             writer.write(bag, channel.path, channel.index, channel.group, values)
-    _note(action, obj, track, start, left_over)
+    note_provenance(action, obj, track, start, left_over)
     _let_sliders_reach(obj.data.shape_keys, channels)
 
 
@@ -150,7 +150,8 @@ def _belongs(own: Any, action: bpy.types.Action, suffix: str) -> bool:
     return own == action or (not HAS_SLOTS and own.name == f"{action.name} {suffix}")
 
 
-def _blocks(obj: bpy.types.Object) -> dict[str, bpy.types.ID]:
+def blocks_of(obj: bpy.types.Object) -> dict[str, bpy.types.ID]:
+    """What a take animates on a head: mesh object, shape keys, armature object."""
     return dict(zip(_PARTS, (obj, obj.data.shape_keys, armature_of(obj)), strict=True))
 
 
@@ -160,7 +161,7 @@ def is_take(action: Any) -> bool:
 
 
 @contextmanager
-def _restored_on_failure(blocks: Iterable[bpy.types.ID]) -> Iterator[None]:
+def restored_on_failure(blocks: Iterable[bpy.types.ID]) -> Iterator[None]:
     """Let the blocks play again what they played when something goes wrong."""
     before = [(block, block.animation_data is not None, playing(block)) for block in blocks]
     try:
@@ -215,7 +216,7 @@ def _rest(block: bpy.types.ID) -> None:
     play(block, None, None)
 
 
-def _note(
+def note_provenance(
     action: Any,
     obj: bpy.types.Object,
     track: ExpressionTrack,
@@ -253,7 +254,8 @@ def _let_sliders_reach(keys: bpy.types.Key, channels: list[Channel]) -> None:
             block.slider_max = max(block.slider_max, float(channel.values.max()))
 
 
-def _set_frame_range(scene: bpy.types.Scene, frames: np.ndarray, how: FrameRange) -> None:
+def set_frame_range(scene: bpy.types.Scene, frames: np.ndarray, how: FrameRange) -> None:
+    """Let the scene's frame range cover the keys at `frames` (n,), be theirs, or stay."""
     first, last = math.floor(frames[0]), math.ceil(frames[-1])
     if how == "fit":
         scene.frame_start, scene.frame_end = max(0, first), max(0, last)
