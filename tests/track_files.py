@@ -82,7 +82,7 @@ def openface(path: Path, n_frames: int = 40) -> Path:
     names += [f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz"]
     names += ["gaze_angle_x", "gaze_angle_y"]
     names += [f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz"]
-    names += [f"x_{k}" for k in range(68)]
+    names += [f"x_{k}" for k in range(68)] + [f"X_{k}" for k in range(68)]
     names += [f"AU{unit:02d}_r" for unit in OPENFACE_UNITS]
     names += [f"AU{unit:02d}_c" for unit in (*OPENFACE_UNITS, 28)]
     values = random(n_frames, len(names))
@@ -98,9 +98,12 @@ def openface(path: Path, n_frames: int = 40) -> Path:
     return path
 
 
-def pyfeat(path: Path, n_frames: int = 30) -> Path:
+def pyfeat(path: Path, n_frames: int = 30, blendshapes: bool = False) -> Path:
+    """As its versions up to 0.6 write it; later ones add MediaPipe's blendshapes."""
     names = ["", "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore", "x_0"]
     names += ["Pitch", "Roll", "Yaw", *(f"AU{unit:02d}" for unit in PYFEAT_UNITS)]
+    if blendshapes:
+        names += ["_neutral", *(name for name in ARKIT_NAMES if name != "tongueOut")]
     names += ["anger", "happiness", "input", "frame", "Identity"]
     rows = [[f"{v:.7g}" for v in row] for row in random(n_frames, len(names) - 3)]
     for k, row in enumerate(rows):

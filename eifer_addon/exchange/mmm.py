@@ -96,7 +96,7 @@ def read(path: Path, choices: Choices) -> ExpressionTrack:
         Naming file, row, column, or the group whose size is wrong.
     """
     table = open_table(path)
-    if _is_mediapipe(frozenset(table.lowered)):
+    if _is_mediapipe(table.lowered):
         return _mediapipe(table, choices)
     groups = _groups(table)
     method = _method(path, groups)

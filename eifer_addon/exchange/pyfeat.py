@@ -1,9 +1,11 @@
 """py-feat's CSV (Cheong et al. 2023, the table ``Fex``): action units from 0 to 1.
 
-A row per face and frame. The head's angles are in degrees in versions up to 0.6 (a transposed
-rotation, signs of roll and yaw turned) and in radians in later ones, where the columns Pitch, Roll
-and Yaw hold the turns about x, y and z; nothing in the file says which, so they are read only when
-the unit is chosen. Both readings follow py-feat's source and are not checked on a film.
+A row per face and frame. Where MediaPipe's blendshapes stand beside the action units, as later
+versions write them, those are taken, because they need no mapping. The head's angles are in degrees
+in versions up to 0.6 (of the transposed rotation, with the signs of roll and yaw turned) and in
+radians in later ones, where the columns Pitch, Roll and Yaw hold the turns about x, y and z; nothing
+in the file says which, so they are read only when the unit is chosen. Both readings follow py-feat's
+source and are not checked on a film.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EiferError
-from ..spaces import ARKIT52
+from ..spaces import ARKIT52, ARKIT_NAMES
 from ..track import ExpressionTrack
 from .action_units import to_arkit, unit_of
 from .base import ANGLES, Choices, Format, make_track
@@ -23,11 +25,15 @@ from .table import Table, open_table
 _ANGLES = ("Pitch", "Roll", "Yaw")
 _SCORE = "FaceScore"
 _IDENTITY = "identity"
+_NO_TONGUE = tuple(name for name in ARKIT_NAMES if name != "tongueOut")
+_BLENDSHAPES = frozenset(name.lower() for name in _NO_TONGUE)
 
 
 def recognise(names: frozenset[str]) -> bool:
     """Whether the columns are py-feat's."""
     has_units = any(unit_of(name) and not name.endswith("_r") for name in names)
+    if names >= _BLENDSHAPES and _SCORE.lower() in names:
+        return True
     return has_units and "success" not in names and ("facescore" in names or "frame" in names)
 
 
@@ -40,7 +46,8 @@ def read(path: Path, choices: Choices) -> ExpressionTrack:
         Naming file, row and column; also when the frame rate is not given.
     """
     table = open_table(path)
-    units = [name for name in table.names if unit_of(name) and not name.lower().endswith("_r")]
+    shapes = table.lowered >= _BLENDSHAPES
+    units = list(_NO_TONGUE) if shapes else [name for name in table.names if unit_of(name)]
     if choices.rate_hz is None:
         raise EiferError(
             f"{path.name} counts frames and does not say how many a second has.",
@@ -52,7 +59,7 @@ def read(path: Path, choices: Choices) -> ExpressionTrack:
     intensities = values[:, : len(units)]
     good = np.isfinite(intensities).all(axis=1)
     trust = np.where(good, values[:, len(units)] if extra else 1.0, 0.0)
-    coefficients, unused = to_arkit(intensities, units)
+    coefficients, unused = _blendshapes(intensities) if shapes else to_arkit(intensities, units)
     pose = None
     if angles:
         pose = _head_pose(np.where(good[:, None], values[:, -3:], 0), choices)
@@ -63,9 +70,18 @@ def read(path: Path, choices: Choices) -> ExpressionTrack:
         provenance={
             "format": "pyfeat", "rate_hz": choices.rate_hz,
             "unused_columns": unused, "head_angles": read_pose,
-            "mapping": "action units to ARKit, data/action_units.json",
+            "mapping": "none: MediaPipe's blendshapes"
+            if shapes
+            else "action units to ARKit, data/action_units.json",
         },
     )  # fmt: skip
+
+
+def _blendshapes(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """MediaPipe's blendshapes as ARKit coefficients (n_frames, 52); it knows no tongue."""
+    found = np.zeros((len(values), len(ARKIT_NAMES)))
+    found[:, [ARKIT_NAMES.index(name) for name in _NO_TONGUE]] = np.clip(values, 0, 1)
+    return found, []
 
 
 def _angle_columns(table: Table, choices: Choices) -> list[str]:

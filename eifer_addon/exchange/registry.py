@@ -46,7 +46,7 @@ def format_of(path: str | Path) -> Format:
     if is_archive or source.suffix.lower() == ".npz":
         names, formats = names_of(source), _ARRAYS
     else:
-        names, formats = frozenset(open_table(source).lowered), _TABLES
+        names, formats = open_table(source).lowered, _TABLES
     for form in formats:
         if form.recognise(names):
             return form

@@ -51,16 +51,20 @@ class Table:
     header_row: int
 
     @property
-    def lowered(self) -> dict[str, int]:
-        """Column numbers by name in lower case."""
-        return {name.lower(): k for k, name in enumerate(self.names)}
+    def lowered(self) -> frozenset[str]:
+        """The columns' names in lower case."""
+        return frozenset(name.lower() for name in self.names)
 
     def index(self, name: str) -> int:
-        """Number of a column, whatever its case; `EiferError` when it is missing."""
-        found = self.lowered.get(name.lower())
-        if found is None:
+        """Number of a column, in its own case or else in any; `EiferError` when it is missing."""
+        if name in self.names:
+            return self.names.index(name)
+        found = [k for k, other in enumerate(self.names) if other.lower() == name.lower()]
+        if not found:
             raise EiferError(f"{self.path.name} has no column '{name}'.", _EXPORT)
-        return found
+        if len(found) > 1:
+            raise EiferError(f"{self.path.name} names the column '{name}' twice.", _EXPORT)
+        return found[0]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Rows with their line in the file; a row of another length than the header is refused."""
@@ -172,9 +176,10 @@ def _table_of(path: Path, row: int, line: str, comments: list[str]) -> Table:
     names = tuple(cell.strip() for cell in _cells(path, row, line, delimiter))
     seen: set[str] = set()
     for name in names:
-        if name and name.lower() in seen:
+        # OpenFace has x_0 in the picture and X_0 in space.
+        if name and name in seen:
             raise EiferError(f"{path.name} names the column '{name[:40]}' twice.", _EXPORT)
-        seen.add(name.lower())
+        seen.add(name)
     return Table(path, names, tuple(comments), delimiter, row)
 
 

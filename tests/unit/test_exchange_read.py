@@ -136,6 +136,15 @@ def test_pyfeat_units_gaps_and_head(tmp_path: Path) -> None:
     assert "not chosen" in track.provenance["head_angles"]
 
 
+def test_pyfeat_blendshapes_need_no_mapping(tmp_path: Path) -> None:
+    path = files.pyfeat(tmp_path / "film.csv", blendshapes=True)
+    track, oracle = exchange.read_track(path, rate_hz=25), columns(path)
+    good = np.arange(30) != 4
+    np.testing.assert_allclose(track.column("jawOpen")[good], oracle["jawOpen"][good], atol=1e-7)
+    assert not track.column("tongueOut").any()
+    assert "MediaPipe" in track.provenance["mapping"]
+
+
 def test_pyfeat_head_angles_invert_what_its_versions_compute(tmp_path: Path) -> None:
     path = files.pyfeat(tmp_path / "film.csv")
     header = path.read_text().splitlines()[0]
