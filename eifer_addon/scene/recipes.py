@@ -61,6 +61,8 @@ class Recipe:
         The subject's calibration, whole.
     repair : mapping
         Channel to what was done about it.
+    unmix : bool
+        Whether the profile's cross-talk was taken out.
     model, model_sha256 : str
         The model's file (empty for the baseline) and its hash.
     edits : Edits
@@ -74,6 +76,7 @@ class Recipe:
     montage: Mapping[str, str | None] | None = None
     profile: Mapping[str, Any] | None = None
     repair: Mapping[str, str] = field(default_factory=dict)
+    unmix: bool = False
     model: str = ""
     model_sha256: str = ""
     edits: Edits = field(default_factory=Edits)
@@ -127,7 +130,7 @@ class Recipe:
             )
         made = api.to_activity(
             recording, preset=self.edits.preset or self.preset, rate_hz=self.rate_hz,
-            montage=self.montage, profile=self.profile, repair=dict(self.repair),
+            montage=self.montage, profile=self.profile, repair=dict(self.repair), unmix=self.unmix,
         )  # fmt: skip
         self.keep(made, path, signature)
         return made
@@ -155,7 +158,7 @@ class Recipe:
         preset = self.edits.preset or self.preset
         return json.dumps([
             self.sha256, dict(self.reader), preset, self.rate_hz, self.montage, self.profile,
-            dict(self.repair),
+            dict(self.repair), self.unmix,
         ])  # fmt: skip
 
     def track(self, edited: Activity, *, any_model: bool = False) -> ExpressionTrack:

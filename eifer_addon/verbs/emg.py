@@ -24,6 +24,8 @@ from .base import (
 if TYPE_CHECKING:
     import bpy
 
+    from ..signals.recording import Recording
+
 HELP = "Turn a recording of facial EMG into a track, a .blend and a film."
 EXAMPLE = "eifer emg session.edf --out take.blend --render take.mp4"
 
@@ -92,14 +94,14 @@ def run(options: argparse.Namespace) -> Result:
         )
         written["report"] = str(options.report)
     if options.out or options.render:
-        written |= _to_scene(options, activity, track)
+        written |= _to_scene(options, recording, activity, track)
     return _result(activity, track, written, hints)
 
 
 def _to_scene(
-    options: argparse.Namespace, activity: Activity, track: ExpressionTrack
+    options: argparse.Namespace, recording: Recording, activity: Activity, track: ExpressionTrack
 ) -> dict[str, str]:
-    from ..scene import headless, stage
+    from ..scene import headless, recipes, stage
 
     head = api.load_head(options.head)
     context = headless.empty_scene(options.fps)
@@ -107,7 +109,14 @@ def _to_scene(
     if track.space.name != "arkit52":
         track = api.retarget(track, head)
     take = options.take or options.recording.stem
-    api.apply_track(context, obj, track, take=take, frame_range="fit")
+    recipe = recipes.Recipe.of(
+        recording, options.recording, reader=reading_choices(options), preset=options.preset,
+        montage=options.montage, profile=options.profile, repair=dict(options.repair),
+        unmix=options.unmix, model=str(options.model.absolute()) if options.model else "",
+        model_sha256=str(track.provenance.get("model_sha256", "")),
+    )  # fmt: skip
+    action = api.apply_track(context, obj, track, take=take, frame_range="fit")
+    recipes.note_recipe(action, recipe)
     stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
     written: dict[str, str] = {}
     if options.out:

@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 import pytest
 
-from eifer.eifer_addon import api
+from eifer.eifer_addon import api, cli
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.scene import edit_panel, edit_settings, recipes
@@ -201,6 +201,29 @@ def test_numbers_finer_than_sliders_stay_when_nothing_was_moved(head: bpy.types.
     bpy.ops.eifer.remake_take()
     assert recipe_of(current_take(head)).edits == Edits(**wanted)
     assert everything(head)[1] == before
+
+
+def test_a_take_of_the_command_line_is_made_again_with_all_its_choices(tmp_path: Path) -> None:
+    path, out = write_recording(tmp_path / "session.csv"), tmp_path / "take.blend"
+    profile = api.calibrate(api.read_recording(path), windows={"smile": (0.0, 2.0)})
+    profile.save(tmp_path / "profile.json")
+    montage = {"format_version": 1, "channels": {
+        "Zygomaticus_l": "mentalis", "Zygomaticus_r": "zygomaticus.right",
+    }}  # fmt: skip
+    (tmp_path / "montage.json").write_text(json.dumps(montage))
+    options = ["--preset", "rms100", "--profile", str(tmp_path / "profile.json"), "--montage",
+               str(tmp_path / "montage.json"), "--rate", "1000"]  # fmt: skip
+    assert cli.main(["emg", str(path), "--out", str(out), *options]) == 0
+    (tmp_path / "profile.json").unlink()
+    (tmp_path / "montage.json").unlink()
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    obj = next(obj for obj in bpy.context.scene.objects if is_head(obj))
+    bpy.context.view_layer.objects.active = obj
+    before = everything(obj)[1]
+    assert bpy.ops.eifer.remake_take() == {"FINISHED"}
+    assert everything(obj)[1] == before
+    assert edit(gain={"mentalis.left": 0.5}) == {"FINISHED"}
+    assert everything(obj)[1] != before
 
 
 def test_without_the_extension_a_take_is_made_again_from_what_it_remembers(
