@@ -322,8 +322,9 @@ def apply_track(
         Name of the action and its slot.
     **options
         ``frame_start``, ``frame_range`` ("extend", "fit" or "keep"); for our heads ``head_bone``
-        and ``exists``; for other avatars ``mapping``: "arkit", "mpfb2", "vrm", "rigify" or a
-        JSON file, None finds the one that fits.
+        and ``exists``, and ``activity``, which the take keeps for the muscle map; for other
+        avatars ``mapping``: "arkit", "mpfb2", "vrm", "rigify" or a JSON file, None finds the one
+        that fits.
 
     Returns
     -------
@@ -336,7 +337,13 @@ def apply_track(
         from .scene.keyframes import apply_track as write
 
         options.pop("mapping", None)
-        return write(context, obj, track, take=take, **options)
+        activity = options.pop("activity", None)
+        action = write(context, obj, track, take=take, **options)
+        if activity is not None:
+            from .scene.muscle_activity import key_activity
+
+            key_activity(context, obj, action, activity)
+        return action
     from .scene.any_rig import apply_to_rig
 
     return apply_to_rig(context, obj, track, take=take, **options)

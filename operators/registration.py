@@ -8,7 +8,14 @@ from typing import Any
 import bpy
 
 from ..eifer_addon import files
-from ..eifer_addon.scene import edit_panel, edit_settings, panels, preferences, properties
+from ..eifer_addon.scene import (
+    edit_panel,
+    edit_settings,
+    muscle_panel,
+    panels,
+    preferences,
+    properties,
+)
 from . import (
     add_head,
     apply_preset,
@@ -17,6 +24,7 @@ from . import (
     export_track,
     import_recording,
     import_track,
+    muscle_map,
 )
 
 #: In order of registration; the reverse takes them away.
@@ -36,9 +44,11 @@ CLASSES: tuple[type, ...] = (
     edit_take.EIFER_OT_remake_take,
     edit_take.EIFER_OT_edit_take,
     apply_track.EIFER_OT_apply_track_to_selected,
+    muscle_map.EIFER_OT_show_muscle_map,
     panels.VIEW3D_PT_eifer_rig,
     panels.VIEW3D_PT_eifer_recordings,
     edit_panel.VIEW3D_PT_eifer_take_edits,
+    muscle_panel.VIEW3D_PT_eifer_muscles,
 )
 _MENUS = (
     ("VIEW3D_MT_mesh_add", panels.draw_add_menu),

@@ -15,6 +15,7 @@ from ..track import ExpressionTrack
 from .controls import metadata
 from .edit_settings import show_edits
 from .keyframes import PREFIX, replace_keys, storable
+from .muscle_activity import key_activity
 from .recipes import find_recording, note_recipe, recipe_of
 from .takes import current_take
 
@@ -77,6 +78,7 @@ def remake_take(
     else:
         replace_keys(context, obj, action, track)
     note_channels(action, edited)
+    key_activity(context, obj, action, edited)
     note_recipe(action, recipe)
     show_edits(action, recipe, edited.muscles)
     return action

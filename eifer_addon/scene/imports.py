@@ -16,6 +16,7 @@ from .controls import head_of, is_head
 from .edit_settings import show_edits
 from .edits import fitted, note_channels
 from .keyframes import PREFIX
+from .muscle_activity import key_activity
 from .recipes import Recipe, note_recipe, signature_of
 from .transaction import all_or_nothing
 
@@ -110,6 +111,7 @@ def write_take(
     action[f"{PREFIX}file"] = str(choices.path)
     if activity is not None:
         note_channels(action, activity)
+        key_activity(context, obj, action, activity)
     return action
 
 

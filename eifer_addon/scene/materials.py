@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import bpy
+import numpy as np
 
 from ..heads.model import HeadModel
 
 PREFIX = "EIFER "
 _SKIN = "skin"
+#: Ends the name of a material that reads no colour attribute.
+_PLAIN = " plain"
 #: How far light travels under the skin, in m, for red, green and blue.
 _SUBSURFACE_RADIUS = (1.0, 0.32, 0.16)
 _SUBSURFACE_SCALE_M = 0.0045
@@ -85,9 +88,44 @@ def assign_materials(mesh_object: bpy.types.Object, head: HeadModel) -> None:
     mesh.update()
 
 
+def show_colours(mesh_object: bpy.types.Object, attribute: str) -> None:
+    """Give a head without colours the tones of its materials as colours, and show those.
+
+    What is written into the attribute later is then seen in every engine. A head that has the
+    attribute, or materials that are not ours, is left as it is.
+
+    Parameters
+    ----------
+    mesh_object : bpy.types.Object
+    attribute : str
+        Name of the colour attribute.
+    """
+    mesh = mesh_object.data
+    if attribute in mesh.color_attributes:
+        return
+    names = [slot.name.removeprefix(PREFIX).removesuffix(_PLAIN) if slot else _SKIN
+             for slot in mesh.materials] or [_SKIN]  # fmt: skip
+    tones = np.array([LOOKS.get(name, LOOKS[_SKIN]).colour for name in names])
+    chosen = np.zeros(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("material_index", chosen)
+    sizes, corners = np.zeros(len(chosen), np.int32), np.zeros(len(mesh.loops), np.int32)
+    mesh.polygons.foreach_get("loop_total", sizes)
+    mesh.loops.foreach_get("vertex_index", corners)
+    rgba = np.ones((len(mesh.vertices), 4), np.float32)
+    rgba[corners, :3] = tones[np.repeat(np.minimum(chosen, len(tones) - 1), sizes)]
+    layer = mesh.color_attributes.new(attribute, "FLOAT_COLOR", "POINT")
+    layer.data.foreach_set("color", rgba.ravel())
+    mesh.color_attributes.active_color = layer
+    if not mesh.materials:
+        mesh.materials.append(_material(_SKIN, attribute))
+    for index, slot in enumerate(mesh.materials):
+        if slot is None or slot.name == f"{PREFIX}{names[index]}{_PLAIN}":
+            mesh.materials[index] = _material(names[index], attribute)
+
+
 def _material(name: str, attribute: str) -> bpy.types.Material:
     """The shared material of one kind, with or without a colour attribute."""
-    full = f"{PREFIX}{name}" + ("" if attribute else " plain")
+    full = f"{PREFIX}{name}" + ("" if attribute else _PLAIN)
     known = bpy.data.materials.get(full)
     if known is not None:
         return known

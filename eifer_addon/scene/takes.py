@@ -14,6 +14,7 @@ from .actions import curves, playing
 from .controls import armature_of, metadata
 from .drivers import key_path
 from .keyframes import PREFIX, is_take
+from .muscle_activity import is_activity
 
 _Curves = dict[tuple[str, int], Any]
 
@@ -64,7 +65,11 @@ def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> Expr
     space = get_space(str(notes["space"]))
     found: _Curves = {}
     for block in (obj, obj.data.shape_keys, armature_of(obj)):
-        found |= {(curve.data_path, curve.array_index): curve for curve in curves(block)}
+        # A take may keep muscle activity, too, at the recording's moments, gaps and all.
+        found |= {
+            (curve.data_path, curve.array_index): curve
+            for curve in curves(block) if not is_activity(curve.data_path)
+        }  # fmt: skip
     frames = max((_points(curve)[:, 0] for curve in found.values()), key=len)
     coefficients = np.stack([_column(name, space, found, frames) for name in space.coefficients], 1)
     fps = context.scene.render.fps / context.scene.render.fps_base

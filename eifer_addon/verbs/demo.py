@@ -75,7 +75,7 @@ def _film(
 
     context = headless.empty_scene(options.fps)
     obj = api.add_head(context, api.load_head())
-    api.apply_track(context, obj, track, take=_TAKE, frame_range="fit")
+    api.apply_track(context, obj, track, take=_TAKE, frame_range="fit", activity=activity)
     # A head is higher than wide; what is left of the frame goes to the envelopes.
     portrait = (options.size * 3 // 8 * 2, options.size)
     stage.prepare_stage(context, obj, engine=options.engine, size=portrait)

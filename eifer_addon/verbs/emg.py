@@ -115,7 +115,7 @@ def _to_scene(
         unmix=options.unmix, model=str(options.model.absolute()) if options.model else "",
         model_sha256=str(track.provenance.get("model_sha256", "")),
     )  # fmt: skip
-    action = api.apply_track(context, obj, track, take=take, frame_range="fit")
+    action = api.apply_track(context, obj, track, take=take, frame_range="fit", activity=activity)
     recipes.note_recipe(action, recipe)
     stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
     written: dict[str, str] = {}

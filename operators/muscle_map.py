@@ -1,0 +1,49 @@
+"""Show the muscle map on the chosen head, or hide it."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..eifer_addon.scene import controls, muscle_map
+from ..eifer_addon.scene.muscle_activity import has_activity
+from ..eifer_addon.scene.takes import current_take
+from .base import OperatorResult, guarded
+
+
+class EIFER_OT_show_muscle_map(bpy.types.Operator):
+    """Show muscle activity as colours of the skin, with electrodes and legend, or hide it."""
+
+    bl_idname = "eifer.show_muscle_map"
+    bl_label = "Muscle map"
+    bl_description = (
+        "Show muscle activity as colours of the skin, with electrodes and legend, or hide it"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """A head has to be chosen, in object mode."""
+        if controls.head_of(context.object) is None:
+            cls.poll_message_set("Choose a head that was added with EIFER")
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave the present mode first: the map is made in object mode")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Turn it on or off."""
+        return guarded(self, lambda: self._toggle(context))
+
+    def _toggle(self, context: bpy.types.Context) -> None:
+        obj = controls.head_of(context.object)
+        assert obj is not None
+        show = not muscle_map.is_shown(obj)
+        muscle_map.show_map(context, obj, show=show)
+        take = current_take(obj)
+        if show and take is not None and not has_activity(obj):
+            self.report(
+                {"WARNING"},
+                f"The take '{take.name}' holds no muscle activity; import its recording again to "
+                "see it on the map.",
+            )

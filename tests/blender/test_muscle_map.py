@@ -1,0 +1,269 @@
+"""The muscle map in Blender: colours, electrodes and legend, and that all of it plays alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from PIL import Image
+
+from eifer.eifer_addon import api
+from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.heads.model import HeadModel
+from eifer.eifer_addon.heads.muscle_map import muscles_shown
+from eifer.eifer_addon.scene import headless, stage
+from eifer.eifer_addon.scene.controls import set_controls
+from eifer.eifer_addon.scene.muscle_activity import has_activity, key_activity, property_of
+from eifer.eifer_addon.scene.muscle_map import has_map, is_shown, show_map
+from eifer.eifer_addon.scene.muscle_nodes import SWITCH
+from eifer.eifer_addon.scene.takes import track_from_object
+from eifer.eifer_addon.signals.activity import Activity
+from eifer.eifer_addon.spaces import ARKIT52, get_space
+from eifer.eifer_addon.track import ExpressionTrack
+from eifer.operators import registration
+
+LEFT, RIGHT = property_of("zygomaticus.left"), property_of("zygomaticus.right")
+#: Renders the saved file where neither the package nor numpy's path to it is known.
+RENDER_ALONE = """
+import sys
+import bpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[1], use_scripts=False)
+assert not any(name.split(".")[0] == "eifer" for name in sys.modules)
+for name, frame in zip(sys.argv[2::2], sys.argv[3::2]):
+    bpy.context.scene.frame_set(int(frame))
+    bpy.context.scene.render.filepath = name
+    bpy.ops.render.render(write_still=True)
+"""
+
+
+@pytest.fixture
+def head(open_head: HeadModel) -> bpy.types.Object:
+    return api.add_head(bpy.context, open_head, n_identity=2, n_expression=2)
+
+
+def take_of(left: float = 1.0) -> tuple[ExpressionTrack, Activity]:
+    """A second at rest, then a second of the left zygomaticus, at 10 Hz."""
+    times = np.arange(21) / 10
+    values = np.zeros((21, 52), np.float32)
+    values[11:, ARKIT52.coefficients.index("mouthSmileLeft")] = left
+    track = ExpressionTrack(ARKIT52, values, times, np.ones(21, np.float32))
+    names = muscles_shown()
+    muscles = np.zeros((21, len(names)), np.float32)
+    muscles[11:, names.index("zygomaticus.left")] = left
+    return track, Activity(muscles, 10.0, names, np.ones(22), np.ones(22), names)
+
+
+def evaluated(obj: bpy.types.Object) -> Any:
+    bpy.context.view_layer.update()
+    return obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+
+
+def colours(obj: bpy.types.Object) -> np.ndarray:
+    mesh = evaluated(obj).data
+    values = np.empty(4 * len(mesh.vertices), np.float32)
+    mesh.attributes["Colour"].data.foreach_get("color", values)
+    return values.reshape(-1, 4)[:, :3]
+
+
+def positions(obj: bpy.types.Object) -> np.ndarray:
+    mesh = evaluated(obj).data
+    values = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", values)
+    return values.reshape(-1, 3)
+
+
+def set_activity(obj: bpy.types.Object, **values: float) -> None:
+    for name, value in values.items():
+        obj[name] = value
+    obj.update_tag()
+
+
+def part(head: bpy.types.Object, what: str) -> bpy.types.Object:
+    return bpy.data.objects[f"{head.name} {what}"]
+
+
+def test_a_muscle_lights_up_its_own_side(head: bpy.types.Object) -> None:
+    plain = colours(head)
+    show_map(bpy.context, head)
+    rest = colours(head)
+    set_activity(head, **{LEFT: 1.0})
+    changed = np.abs(colours(head) - rest).max(axis=1) > 0.2
+    # The head looks along -Y, so that the subject's left is +X.
+    assert positions(head)[changed][:, 0].min() > 0
+    yellow = colours(head)[changed].max(axis=0)
+    assert yellow[1] > 0.6
+    assert yellow[2] < 0.3
+    show_map(bpy.context, head, show=False)
+    np.testing.assert_allclose(colours(head), plain, atol=1e-6)
+
+
+def test_the_property_fades_the_map(head: bpy.types.Object) -> None:
+    plain = colours(head)
+    show_map(bpy.context, head)
+    set_activity(head, **{LEFT: 1.0})
+    full = colours(head)
+    head[SWITCH] = 0.5
+    head.update_tag()
+    np.testing.assert_allclose(colours(head), (plain + full) / 2, atol=1e-4)
+
+
+def test_electrodes_and_legend_are_there_only_while_it_is_on(head: bpy.types.Object) -> None:
+    show_map(bpy.context, head)
+    for what in ("electrodes", "legend"):
+        assert len(evaluated(part(head, what)).data.vertices) > 50
+    show_map(bpy.context, head, show=False)
+    for what in ("electrodes", "legend"):
+        assert len(evaluated(part(head, what)).data.vertices) == 0
+
+
+@pytest.mark.parametrize(
+    "face",
+    [{}, {"jawOpen": 1.0}, {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0, "browDownLeft": 1.0},
+     {"mouthPucker": 1.0, "browInnerUp": 1.0, "cheekPuff": 1.0}],
+)  # fmt: skip
+def test_discs_stay_on_the_moving_skin(head: bpy.types.Object, face: dict[str, float]) -> None:
+    show_map(bpy.context, head)
+    set_controls(head, face)
+    head.parent.pose.bones["neck"].rotation_quaternion = (0.98, 0.1, 0.1, 0.0)
+    discs = positions(part(head, "electrodes"))
+    skin = evaluated(head)
+    gaps = []
+    for point in discs:
+        found, place, _, _ = skin.closest_point_on_mesh(point.tolist())
+        assert found
+        gaps.append((place - type(place)(point.tolist())).length)
+    assert max(gaps) <= 0.001
+    middles = discs[:22]
+    rims = discs[22:].reshape(-1, 22, 20, 3)[-1]
+    reach = np.linalg.norm(rims - middles[:, None], axis=2)
+    # They are lifted by half a millimetre in the middle; they do not stretch.
+    assert reach.min() > 0.0028
+    assert reach.max() < 0.0040
+
+
+def test_a_disc_shows_its_own_activity(head: bpy.types.Object) -> None:
+    show_map(bpy.context, head)
+    set_activity(head, **{RIGHT: 1.0})
+    middle = colours(part(head, "electrodes"))[muscles_shown().index("zygomaticus.right")]
+    assert middle[0] > 0.5
+    assert middle[1] > 0.5
+    assert middle[2] < 0.2
+
+
+def test_a_take_keeps_its_activity_and_gives_its_track_back(head: bpy.types.Object) -> None:
+    track, activity = take_of(1.3)
+    api.apply_track(bpy.context, head, track, take="smile", frame_start=10, activity=activity)
+    assert has_activity(head)
+    fps = bpy.context.scene.render.fps
+    bpy.context.scene.frame_set(10 + round(1.5 * fps))
+    assert head[LEFT] == pytest.approx(1.3)
+    back = track_from_object(bpy.context, head)
+    np.testing.assert_allclose(back.coefficients, track.coefficients, atol=1e-6)
+    np.testing.assert_allclose(back.timestamps, track.timestamps, atol=1e-6)
+
+
+def test_another_take_puts_the_muscles_back_to_rest(head: bpy.types.Object) -> None:
+    track, activity = take_of()
+    api.apply_track(bpy.context, head, track, take="a", frame_start=1, activity=activity)
+    bpy.context.scene.frame_set(40)
+    assert head[LEFT] == pytest.approx(1.0)
+    api.apply_track(bpy.context, head, track, take="b", frame_start=1)
+    bpy.context.scene.frame_set(41)
+    assert head[LEFT] == 0
+    assert not has_activity(head)
+
+
+def test_keys_are_replaced_not_doubled(head: bpy.types.Object) -> None:
+    track, activity = take_of()
+    action = api.apply_track(bpy.context, head, track, take="a", activity=activity)
+    key_activity(bpy.context, head, action, take_of(0.5)[1])
+    bpy.context.scene.frame_set(1 + round(1.5 * bpy.context.scene.render.fps))
+    assert head[LEFT] == pytest.approx(0.5)
+
+
+def test_a_track_in_the_heads_own_space_keeps_the_activity(rigged: bpy.types.Object) -> None:
+    space = get_space("synthetic:e50j3l2")
+    values = np.zeros((21, len(space)), np.float32)
+    track = ExpressionTrack(space, values, np.arange(21) / 10, np.ones(21, np.float32))
+    api.apply_track(bpy.context, rigged, track, take="own", frame_start=0, activity=take_of()[1])
+    bpy.context.scene.frame_set(round(1.5 * bpy.context.scene.render.fps))
+    assert rigged[LEFT] == pytest.approx(1.0)
+
+
+def bright(path: Path) -> np.ndarray:
+    r, g, b = np.asarray(Image.open(path).convert("RGB")).astype(int).transpose(2, 0, 1)
+    return (g > 110) & (g - b > 50) & (g + 40 > r)
+
+
+def test_a_saved_file_renders_the_map_without_the_extension(
+    head: bpy.types.Object, tmp_path: Path
+) -> None:
+    track, activity = take_of()
+    bpy.context.scene.render.fps = 10
+    api.apply_track(bpy.context, head, track, take="smile", frame_start=0, activity=activity)
+    show_map(bpy.context, head)
+    stage.prepare_stage(bpy.context, head, size=(192, 192))
+    blend = headless.save_blend(tmp_path / "map.blend")
+    script = tmp_path / "render.py"
+    script.write_text(RENDER_ALONE, encoding="utf-8")
+    rest, smile = tmp_path / "rest.png", tmp_path / "smile.png"
+    command = [sys.executable, str(script), str(blend), str(rest), "2", str(smile), "18"]
+    # From an empty folder, so that the package is found by nobody.
+    subprocess.run(command, check=True, timeout=120, cwd=tmp_path, capture_output=True)
+    # The legend is bright in both; the face is left of it.
+    face = slice(None), slice(0, 140)
+    assert bright(rest)[face].sum() < 10
+    lit = np.argwhere(bright(smile)[face])
+    assert len(lit) > 60
+    # The subject's left is the right half of the picture.
+    assert lit[:, 1].min() > 96
+
+
+def test_a_head_without_colours_gets_them(open_head: HeadModel) -> None:
+    plain = open_head.replace(name="plain", colours=None, electrodes=open_head.electrodes)
+    obj = api.add_head(bpy.context, plain, n_identity=0, n_expression=0)
+    assert obj.data.color_attributes.active_color is None
+    show_map(bpy.context, obj)
+    before = colours(obj)
+    assert len(np.unique(before.round(3), axis=0)) > 5
+    set_activity(obj, **{LEFT: 1.0})
+    lit = np.abs(colours(obj) - before).max(axis=1) > 0.2
+    assert lit.any()
+    assert positions(obj)[lit][:, 0].min() > 0
+    assert not any(slot.name.endswith("plain") for slot in obj.data.materials)
+
+
+def test_a_mesh_that_shows_no_face_is_refused_and_nothing_changes(
+    rigged: bpy.types.Object,
+) -> None:
+    before = sorted(f"{block.id_type} {block.name}" for block in bpy.data.user_map())
+    attributes = list(rigged.data.attributes.keys())
+    with pytest.raises(EiferError, match="No face was recognised"):
+        show_map(bpy.context, rigged)
+    assert sorted(f"{b.id_type} {b.name}" for b in bpy.data.user_map()) == before
+    assert list(rigged.data.attributes.keys()) == attributes
+    assert not has_map(rigged)
+
+
+def test_the_operator_toggles_and_warns_of_a_take_without_activity(
+    head: bpy.types.Object, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registration.register()
+    try:
+        assert bpy.ops.eifer.show_muscle_map() == {"FINISHED"}
+        assert is_shown(head)
+        assert bpy.ops.eifer.show_muscle_map() == {"FINISHED"}
+        assert has_map(head)
+        assert not is_shown(head)
+        api.apply_track(bpy.context, head, take_of()[0], take="bare")
+        assert bpy.ops.eifer.show_muscle_map() == {"FINISHED"}
+        assert "holds no muscle activity" in capfd.readouterr().out
+        bpy.ops.object.empty_add()
+        assert not bpy.ops.eifer.show_muscle_map.poll()
+    finally:
+        registration.unregister()
