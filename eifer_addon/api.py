@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .heads.model import HeadModel
     from .signals.activity import Activity
     from .signals.calibration import Profile
+    from .signals.edits import Edits
     from .signals.quality import Quality
     from .signals.recording import Recording
     from .track import ExpressionTrack
@@ -248,6 +249,34 @@ def export(
     from .exchange import write
 
     return write(item, path, overwrite=overwrite, **choices)
+
+
+def apply_edits(
+    signal: Activity | Recording, edits: Edits | Mapping[str, Any] | str, **conversion: Any
+) -> Activity:
+    """Change muscle activity by a few numbers, always in the same way.
+
+    Parameters
+    ----------
+    signal : Activity or Recording
+        A recording is converted first.
+    edits : Edits, mapping or str
+        ``preset``, ``swap_sides``, ``baseline`` and ``gain`` (by muscle), ``symmetry``,
+        ``min_cutoff_hz`` and ``beta`` (One Euro smoothing), ``dead_zone``, ``delay_ms``; also as
+        JSON text.
+    **conversion
+        Options of :func:`to_activity`, for a recording.
+
+    Returns
+    -------
+    Activity
+        What was done stands in its `filters` and in ``source["edits"]``.
+    """
+    from .signals.edits import Edits
+    from .signals.edits import apply_edits as apply
+
+    chosen = edits if isinstance(edits, Edits) else Edits.from_document(edits)
+    return apply(signal, chosen, **conversion)
 
 
 def retarget(track: ExpressionTrack, space_or_head: str | HeadModel) -> ExpressionTrack:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eifer.eifer_addon import api
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.signals.activity import Activity
 from eifer.eifer_addon.signals.convert import to_activity
@@ -127,6 +128,8 @@ def test_gain_of_a_side_goes_before_gain_of_the_muscle() -> None:
     activity = make_activity()
     edited = apply_edits(activity, Edits(gain={"zygomaticus": 2.0, "zygomaticus.right": 3.0}))
     np.testing.assert_allclose(edited.values, activity.values * [1, 2, 3], rtol=1e-6)
+    same = api.apply_edits(activity, {"gain": {"zygomaticus": 2.0, "zygomaticus.right": 3.0}})
+    assert np.array_equal(same.values, edited.values)
     np.testing.assert_allclose(edited.scale, [10, 10, 10])
 
 
