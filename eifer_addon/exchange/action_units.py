@@ -58,6 +58,11 @@ def to_arkit(intensities: np.ndarray, columns: Iterable[str]) -> tuple[np.ndarra
     return np.clip(found, 0, 1), unused
 
 
+def full_gaze_deg(way: str) -> float:
+    """Degrees ``"horizontal"`` or ``"vertical"`` at which an eyeLook blendshape is 1."""
+    return float(_document()["gaze_full_deg"][way])
+
+
 def add_gaze(coefficients: np.ndarray, left_deg: np.ndarray, up_deg: np.ndarray) -> None:
     """Write the eyeLook blendshapes of both eyes into ARKit coefficients (n_frames, 52).
 
@@ -68,8 +73,7 @@ def add_gaze(coefficients: np.ndarray, left_deg: np.ndarray, up_deg: np.ndarray)
     left_deg, up_deg : numpy.ndarray
         (n_frames,), the gaze relative to the head, to the subject's left and up.
     """
-    full = _document()["gaze_full_deg"]
-    left, up = left_deg / full["horizontal"], up_deg / full["vertical"]
+    left, up = left_deg / full_gaze_deg("horizontal"), up_deg / full_gaze_deg("vertical")
     amounts = {
         "eyeLookOutLeft": left, "eyeLookInRight": left,
         "eyeLookInLeft": -left, "eyeLookOutRight": -left,

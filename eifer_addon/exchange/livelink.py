@@ -1,10 +1,13 @@
 """Live Link Face's CSV: 52 ARKit blendshapes and nine angles per frame, under a timecode.
 
-The layout is that of a capture's own header: ``Timecode,BlendshapeCount`` and 61 columns in the
-order of Unreal's face blendshapes (right before left for jaw and mouth), in Pascal case. The
-timecode is ``HH:MM:SS:FF.fff`` with frames of the app's rate. Neither the unit nor the signs of the
-angles are published; read and written here are radians, yaw to the subject's left, pitch down, roll
-to the subject's right ear (Ry·Rx·Rz about the model's axes); ``angles=`` reads other units.
+The layout is that of captures' own headers: ``Timecode,BlendShapeCount`` (later versions of the
+app write ``BlendshapeCount``) and 61 columns in the order of Unreal's face blendshapes, right
+before left for jaw and mouth, in Pascal case. The timecode is ``HH:MM:SS:FF.fff`` with frames of
+the app's rate. The angles' convention is not published. On two public captures (4,358 frames) the
+eyes' angles follow the EyeLook blendshapes with a correlation over 0.98: in radians, 35 degrees
+where a blendshape is 1, yaw to the subject's right and pitch down, as in a mirror. The head's are
+read and written alike (Ry·Rx·Rz about the model's axes, yaw and roll negated); ``angles=`` reads
+other units.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from ..errors import EiferError
 from ..files import atomic_path
 from ..spaces import ARKIT52, ARKIT_NAMES
 from ..track import ExpressionTrack
+from .action_units import full_gaze_deg
 from .base import ANGLES, Choices, Format, make_track
 from .provenance import read_sidecar
 from .rotations import angles_about, axis_angles, matrices_about
@@ -43,7 +47,9 @@ BLENDSHAPES: tuple[str, ...] = (
 HEAD_ANGLES = ("HeadYaw", "HeadPitch", "HeadRoll")
 _EYE_ANGLES = tuple(f"{side}Eye{a}" for side in ("Left", "Right") for a in ("Yaw", "Pitch", "Roll"))
 _COLUMNS = (*BLENDSHAPES, *HEAD_ANGLES, *_EYE_ANGLES)
-_TIME, _COUNT = "Timecode", "BlendshapeCount"
+_TIME, _COUNT = "Timecode", "BlendShapeCount"
+#: Yaw, pitch and roll against turns about the model's y, x and z.
+_MIRRORED = np.array([-1.0, 1.0, -1.0])
 _TIMECODE = re.compile(r"^(\d{1,2}):(\d{2}):(\d{2})[:;](\d{1,3})(\.\d+)?$", re.ASCII)
 #: The app's own rate, and rates of timecode that a frame number may show.
 _APP_RATE_HZ = 60.0
@@ -182,7 +188,7 @@ def _seconds(path: Path, codes: np.ndarray, choices: Choices) -> tuple[np.ndarra
 def _head_pose(angles: np.ndarray, choices: Choices) -> np.ndarray:
     radians = angles * ANGLES[choices.angles or "radians"]
     pose = np.zeros((len(angles), 6))
-    pose[:, :3] = axis_angles(matrices_about("yxz", radians))
+    pose[:, :3] = axis_angles(matrices_about("yxz", radians * _MIRRORED))
     return pose
 
 
@@ -191,7 +197,7 @@ def write(track: ExpressionTrack, path: Path, *, rate_hz: float, overwrite: bool
 
     Frames of confidence 0 are written with the count 0 and without values, as the app does when it
     lost the face. Values have ten decimals, timecodes a thousandth of a frame. The head's
-    translation has no column; the eyes' angles are 0, their gaze is in the EyeLook columns.
+    translation has no column.
 
     Raises
     ------
@@ -219,7 +225,8 @@ def write(track: ExpressionTrack, path: Path, *, rate_hz: float, overwrite: bool
     values[:, : len(order)] = track.coefficients[:, order]
     if track.head_pose is not None and len(track):
         angles = angles_about("yxz", track.head_pose[:, :3].astype(np.float64))
-        values[:, len(order) : len(order) + 3] = angles
+        values[:, len(order) : len(order) + 3] = angles * _MIRRORED
+    values[:, len(order) + 3 :] = _eye_angles(track)
     row = ",".join(["%.10f"] * len(_COLUMNS))
     lines = [",".join((_TIME, _COUNT, *_COLUMNS))]
     for code, numbers, trust in zip(times, values, track.confidence, strict=True):
@@ -228,6 +235,19 @@ def write(track: ExpressionTrack, path: Path, *, rate_hz: float, overwrite: bool
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
     return path
+
+
+def _eye_angles(track: ExpressionTrack) -> np.ndarray:
+    """Yaw, pitch and roll of both eyes (n_frames, 6) in radians, from the EyeLook blendshapes."""
+    found = np.zeros((len(track), 6))
+    for k, (side, outwards) in enumerate((("Left", -1.0), ("Right", 1.0))):
+        out, inn, up, down = (
+            track.column(f"eyeLook{way}{side}").astype(np.float64)
+            for way in ("Out", "In", "Up", "Down")
+        )
+        found[:, 3 * k] = outwards * (out - inn) * np.radians(full_gaze_deg("horizontal"))
+        found[:, 3 * k + 1] = (down - up) * np.radians(full_gaze_deg("vertical"))
+    return found
 
 
 def _code(thousandths: int, rate_hz: float) -> str:

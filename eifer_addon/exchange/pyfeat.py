@@ -3,9 +3,9 @@
 A row per face and frame. Where MediaPipe's blendshapes stand beside the action units, as later
 versions write them, those are taken, because they need no mapping. The head's angles are in degrees
 in versions up to 0.6 (of the transposed rotation, with the signs of roll and yaw turned) and in
-radians in later ones, where the columns Pitch, Roll and Yaw hold the turns about x, y and z; nothing
-in the file says which, so they are read only when the unit is chosen. Both readings follow py-feat's
-source and are not checked on a film.
+radians in later ones, where the columns Pitch, Roll and Yaw hold the turns about x, y and z;
+nothing in the file says which, so they are read only when the unit is chosen. Both ways follow
+the source of py-feat and are not checked on a film.
 """
 
 from __future__ import annotations

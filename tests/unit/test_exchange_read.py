@@ -39,7 +39,7 @@ def test_live_link_face_columns_go_by_name(tmp_path: Path) -> None:
     turned = Rotation.from_rotvec(track.head_pose[:, :3]).apply([0, 0, 1.0])
     # Yaw alone decides where the nose points seen from above when pitch and roll come after it.
     pitch_free = np.arctan2(turned[:, 0], turned[:, 2])
-    np.testing.assert_allclose(pitch_free, oracle["HeadYaw"], atol=1e-6)
+    np.testing.assert_allclose(pitch_free, -oracle["HeadYaw"], atol=1e-6)
 
 
 def test_live_link_face_of_another_dialect_and_over_midnight(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_live_link_face_of_another_dialect_and_over_midnight(tmp_path: Path) -> 
     header, *rows = text.splitlines()
     cells = [row.split(",", 1)[1] for row in rows]
     codes = ["23:59:59:58.5", "00:00:00:01.000", "00:00:00:02.000"]
-    dialect = header.replace("Blendshape", "BlendShape").replace(",Eye", ",eye")
+    dialect = header.replace("BlendShape", "Blendshape").replace(",Eye", ",eye")
     lines = [dialect, *(f"{code},{row}" for code, row in zip(codes, cells, strict=True))]
     lines.insert(3, "00:00:00:01.500,0")
     lines.append(lines[-1])
@@ -100,14 +100,14 @@ def _one_gaze(tmp_path: Path, gaze: str, turn: str) -> dict[str, float]:
 
 
 def test_gaze_turns_the_eyes_within_the_head(tmp_path: Path) -> None:
-    # The camera's x is the subject's left; 40 degrees to the side are a blendshape of 1.
-    sine, cosine = np.sin(np.radians(20)), np.cos(np.radians(20))
+    # The camera's x is the subject's left; 35 degrees to the side are a blendshape of 1.
+    sine, cosine = np.sin(np.radians(17.5)), np.cos(np.radians(17.5))
     left = _one_gaze(tmp_path, f"{sine},0,{-cosine}", "0,0,0")
     assert left == {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5}
-    down = _one_gaze(tmp_path, "0,0.2588190451,-0.9659258263", "0,0,0")
+    down = _one_gaze(tmp_path, f"0,{sine},{-cosine}", "0,0,0")
     assert down == {"eyeLookDownLeft": 0.5, "eyeLookDownRight": 0.5}
-    # A head turned along with the gaze looks straight ahead.
-    yaw = -np.radians(20)
+    # A head that turned along with the gaze looks straight ahead.
+    yaw = -np.radians(17.5)
     assert _one_gaze(tmp_path, f"{sine},0,{-cosine}", f"0,{yaw},0") == {}
 
 

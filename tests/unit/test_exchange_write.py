@@ -97,6 +97,23 @@ def test_live_link_face_is_written_as_the_app_does(tmp_path: Path) -> None:
     assert back.provenance["simulated"] is True
 
 
+def test_live_link_face_gets_the_eyes_angles_of_real_captures(tmp_path: Path) -> None:
+    values = np.zeros((2, 52), np.float32)
+    values[1, [ARKIT_NAMES.index(n) for n in ("eyeLookOutLeft", "eyeLookInRight")]] = 0.5
+    values[1, [ARKIT_NAMES.index(n) for n in ("eyeLookDownLeft", "eyeLookDownRight")]] = 0.2
+    track = files.some_track(
+        timestamps=np.arange(20) / 30, coefficients=np.tile(values, (10, 1)),
+        confidence=np.ones(20, np.float32),
+    )  # fmt: skip
+    path, _ = exchange.write(track, tmp_path / "take.csv", format="livelink", rate_hz=30)
+    with path.open() as stream:
+        row = list(csv.DictReader(stream))[1]
+    # To the subject's left is negative in the captures, down positive; 0.61 rad at 1.
+    for side in ("Left", "Right"):
+        assert float(row[f"{side}EyeYaw"]) == pytest.approx(-0.305, abs=1e-3)
+        assert float(row[f"{side}EyePitch"]) == pytest.approx(0.122, abs=1e-3)
+
+
 def test_live_link_face_takes_arkit_only_and_needs_whole_rates(tmp_path: Path) -> None:
     with pytest.raises(EiferError, match=r"cannot count 29\.97"):
         exchange.write(files.some_track(), tmp_path / "a.csv", format="livelink", rate_hz=29.97)
