@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -284,3 +286,23 @@ def test_a_parametric_track_goes_through_the_hub_once(
     assert bpy.ops.eifer.apply_track_to_selected(filepath=str(path)) == {"FINISHED"}
     assert asked == ["arkit52"]
     assert current_take(rigged) is not None
+
+
+def test_the_example_moves_every_avatar_of_a_file(tmp_path: Path) -> None:
+    random, n = np.random.default_rng(3), 3000
+    burst = 1 + 40 * (np.sin(np.arange(n) / 1000 * 2) > 0.5)
+    table = np.column_stack([np.arange(n) / 1000, random.normal(size=n) * burst])
+    header = "time,Zygomaticus_l"
+    np.savetxt(tmp_path / "smile.csv", table, delimiter=",", comments="", header=header)
+    make_mesh(("mouthSmile_L", "jawOpen"), "A")
+    make_mesh(("Belly",), "B")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "avatars.blend"))
+    example = Path(__file__).parents[2] / "examples" / "take_to_avatars.py"
+    done = subprocess.run(
+        [sys.executable, str(example), "smile.csv", "avatars.blend", "out.blend"],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert "A: smile A, by the table arkit" in done.stdout, done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    found = values_of(bpy.data.objects["A"].data.shape_keys)
+    assert found['key_blocks["mouthSmile_L"].value'].max() > 0.3
