@@ -44,7 +44,7 @@ def py_feat(path: Path) -> Path:
 
 
 def mmm_table(path: Path) -> Path:
-    return files.mmm(path, "smirk", n_frames=4)
+    return files.mmm(path, "deca", n_frames=4)
 
 
 def mediapipe_table(path: Path) -> Path:
@@ -72,7 +72,9 @@ def read(path: Path) -> None:
 
 @pytest.mark.parametrize("name", list(WRITERS))
 def test_mutated_tracks_are_read_or_refused(name: str, tmp_path: Path) -> None:
-    data = WRITERS[name](tmp_path / f"whole.{name}").read_bytes()
+    whole = WRITERS[name](tmp_path / f"whole.{name}")
+    read(whole)
+    data = whole.read_bytes()
     damaged, generator = tmp_path / f"damaged.{name}", np.random.default_rng(len(name))
     before, refused = peak_memory(), 0
     for number in range(COUNT):
@@ -84,7 +86,8 @@ def test_mutated_tracks_are_read_or_refused(name: str, tmp_path: Path) -> None:
             check_sentences(error)
             refused += 1
         assert time.perf_counter() - start < _LONGEST_S, number
-    assert 0 < refused < COUNT
+    # The checksum of a gz gives every change away.
+    assert 0 < refused < COUNT + name.endswith(".gz")
     assert peak_memory() - before < _MOST_MEMORY
 
 
