@@ -263,6 +263,21 @@ def test_a_recording_that_has_changed_is_one_sentence(
     assert edit(delay_ms=5.0) == {"FINISHED"}
 
 
+def test_a_changed_header_beside_the_same_samples_counts_as_changed(tmp_path: Path) -> None:
+    pybv = pytest.importorskip("pybv", reason="pybv is not installed here")
+    samples = np.random.default_rng(1).normal(size=(2, 4000)) * 1e-5
+    pybv.write_brainvision(
+        data=samples, sfreq=RATE_HZ, ch_names=["Zygomaticus_l", "Zygomaticus_r"],
+        fname_base="session", folder_out=str(tmp_path), unit="µV",
+    )  # fmt: skip
+    header = tmp_path / "session.vhdr"
+    bpy.ops.eifer.import_recording(filepath=str(header))
+    obj = next(obj for obj in bpy.context.scene.objects if is_head(obj))
+    assert bpy.ops.eifer.remake_take() == {"FINISHED"}
+    header.write_text(header.read_text("utf-8") + "; another comment\n", "utf-8")
+    refused(obj, "has changed since the take was made")
+
+
 def test_a_recording_beside_the_blend_is_found(head: bpy.types.Object, recording: Path) -> None:
     folder = recording.parent / "moved"
     folder.mkdir()
