@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -14,6 +13,16 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from edited_takes import (
+    OTHER_MACHINE,
+    RATE_HZ,
+    Layout,
+    digest_of,
+    everything,
+    keys,
+    noted,
+    write_recording,
+)
 
 from eifer.eifer_addon import api, cli
 from eifer.eifer_addon.errors import EiferError
@@ -27,7 +36,6 @@ from eifer.eifer_addon.scene.takes import current_take, notes_of
 from eifer.eifer_addon.signals.edits import Edits, apply_edits
 from eifer.operators import registration
 
-RATE_HZ = 1000.0
 FPS = 24
 
 
@@ -49,45 +57,12 @@ def recording(tmp_path: Path) -> Path:
     return write_recording(tmp_path / "smile.csv")
 
 
-def write_recording(path: Path, seed: int = 3, n_seconds: float = 4.0) -> Path:
-    random = np.random.default_rng(seed)
-    n = int(n_seconds * RATE_HZ)
-    seconds = np.arange(n) / RATE_HZ
-    left, right = (1 + 40 * (np.sin(seconds * pace) > 0.5) for pace in (2.0, 3.0))
-    data = random.normal(size=(n, 2)) * np.stack([left, right], 1)
-    np.savetxt(
-        path, np.column_stack([seconds, data]), delimiter=",", fmt="%.6f", comments="",
-        header="time,Zygomaticus_l,Zygomaticus_r",
-    )  # fmt: skip
-    return path
-
-
 @pytest.fixture
 def head(recording: Path) -> bpy.types.Object:
     """A head that plays a take of the recording, from frame 11 on."""
     bpy.ops.eifer.add_head(n_identity=0, n_expression=0)
     bpy.ops.eifer.import_recording(filepath=str(recording), frame_start=11)
     return next(obj for obj in bpy.context.scene.objects if is_head(obj))
-
-
-def keys(obj: bpy.types.Object) -> dict[str, np.ndarray]:
-    """Frames and values of every curve that the head plays."""
-    found = {}
-    for curve in curves(obj):
-        points = np.empty(2 * len(curve.keyframe_points), np.float32)
-        curve.keyframe_points.foreach_get("co", points)
-        found[curve.data_path] = points.reshape(-1, 2)
-    return found
-
-
-def noted(action: bpy.types.Action) -> dict[str, str]:
-    """The custom properties of a take, without the sliders' own storage."""
-    return {k: str(v) for k, v in action.items() if k != edit_settings.SETTINGS}
-
-
-def everything(obj: bpy.types.Object) -> tuple[Any, ...]:
-    actions = {action.name: noted(action) for action in bpy.data.actions}
-    return actions, {path: table.tobytes() for path, table in keys(obj).items()}
 
 
 def edit(**values: Any) -> set[str]:
@@ -343,33 +318,6 @@ def test_one_change_is_one_undo_step(head: bpy.types.Object) -> None:
     assert everything(bpy.data.objects[name]) == before
 
 
-class Layout:
-    """Takes what a panel draws, and fails for a property or an operator that there is not."""
-
-    def __init__(self, texts: list[str]) -> None:
-        self.texts = texts
-        self.scale_y = 1.0
-
-    def row(self, **_: Any) -> Layout:
-        return self
-
-    column = row
-
-    def panel(self, _name: str, **_: Any) -> tuple[Layout, Layout]:
-        return self, self
-
-    def label(self, text: str = "") -> None:
-        self.texts.append(text)
-
-    def prop(self, owner: Any, name: str, **_: Any) -> None:
-        self.texts.append(owner.bl_rna.properties[name].name)
-
-    def operator(self, name: str, **_: Any) -> Any:
-        module, _, function = name.partition(".")
-        getattr(getattr(bpy.ops, module), function).get_rna_type()
-        return types.SimpleNamespace()
-
-
 def test_the_panel_shows_what_can_be_set(head: bpy.types.Object) -> None:
     edit(min_cutoff_hz=2.0)
     panel = edit_panel.VIEW3D_PT_eifer_take_edits
@@ -380,27 +328,6 @@ def test_the_panel_shows_what_can_be_set(head: bpy.types.Object) -> None:
     assert texts[0] == "The keys are as set here"
     assert "Up to 80 ms late, less when quick" in texts
     assert {"Filters", "Delay (ms)", "Left zygomaticus", "Gain", "Rest"} <= set(texts)
-
-
-_OTHER_MACHINE = """
-import sys, hashlib
-import bpy, numpy as np
-from eifer.operators import registration
-from eifer.eifer_addon.scene.actions import curves
-from eifer.eifer_addon.scene.controls import is_head
-registration.register()
-bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
-head = next(o for o in bpy.data.objects if is_head(o))
-bpy.context.view_layer.objects.active = head
-assert bpy.ops.eifer.remake_take() == {"FINISHED"}
-digest = hashlib.sha256()
-for curve in sorted(curves(head), key=lambda c: c.data_path):
-    points = np.empty(2 * len(curve.keyframe_points), np.float32)
-    curve.keyframe_points.foreach_get("co", points)
-    digest.update(curve.data_path.encode() + points.tobytes())
-print("KEYS", digest.hexdigest())
-registration.unregister()
-"""
 
 
 def test_two_fresh_processes_give_the_same_bits(head: bpy.types.Object, recording: Path) -> None:
@@ -415,17 +342,10 @@ def test_two_fresh_processes_give_the_same_bits(head: bpy.types.Object, recordin
     recording.unlink()
     for folder in ("one", "two"):
         done = subprocess.run(
-            [sys.executable, "-c", _OTHER_MACHINE,
+            [sys.executable, "-c", OTHER_MACHINE,
              str(recording.with_name(folder) / "take.blend")],
             capture_output=True, text=True, timeout=120, cwd=recording.parent, check=False,
         )  # fmt: skip
         assert "KEYS" in done.stdout, done.stderr
         seen.add(done.stdout.partition("KEYS")[2].split()[0])
-    assert seen == {_digest(head)}
-
-
-def _digest(obj: bpy.types.Object) -> str:
-    digest = hashlib.sha256()
-    for path, table in sorted(keys(obj).items()):
-        digest.update(path.encode() + table.tobytes())
-    return digest.hexdigest()
+    assert seen == {digest_of(head)}
