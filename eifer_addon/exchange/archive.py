@@ -15,6 +15,8 @@ import numpy as np
 from ..errors import EiferError
 
 _MOST_BYTES = 1 << 29
+#: The others raise errors of their own on damaged bytes.
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGE = (
     OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, NotImplementedError,
     SyntaxError, MemoryError, OverflowError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
@@ -26,13 +28,20 @@ def names_of(path: Path) -> frozenset[str]:
     """Names of the arrays in an npz, without reading them."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return frozenset(n.removesuffix(".npy") for n in archive.namelist())
+            infos = archive.infolist()
     except FileNotFoundError as error:
         raise EiferError(f"{path} does not exist.", "Check the path.") from error
     except _DAMAGE as error:
         raise EiferError(
             f"{path.name} is no npz file, or a damaged one.", "Export it again."
         ) from error
+    for info in infos:
+        if info.compress_type not in _PACKINGS:
+            raise EiferError(
+                f"'{info.filename[:40]}' in {path.name} is packed in a way NumPy does not use.",
+                "Save it again with numpy.savez.",
+            )
+    return frozenset(info.filename.removesuffix(".npy") for info in infos)
 
 
 def load_numbers(path: Path, wanted: Iterable[str]) -> dict[str, np.ndarray]:

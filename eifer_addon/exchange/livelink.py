@@ -84,12 +84,15 @@ def read(path: Path, choices: Choices) -> ExpressionTrack:
     times = times - first
     keep = np.concatenate([[True], np.diff(times) != 0])
     times, values, present = times[keep], values[keep], present[keep]
-    pose = _head_pose(values[:, len(wanted) :], choices) if has_head else None
+    # The app writes zeros where it was told not to record the head.
+    angles = values[:, len(wanted) :]
+    pose = _head_pose(angles, choices) if angles.any() else None
     return make_track(
         path, ARKIT52, np.clip(values[:, : len(wanted)], 0, 1), times, confidence=present,
         head_pose=pose,
         provenance={
             "format": "livelink", "timecode_rate_hz": rate, "timecode_rate_from": how,
+            "head_angles": "none" if pose is None else f"in {choices.angles or 'radians'}",
             "first_timecode_s": first, "repeated_timecodes": int(np.sum(~keep)),
             **read_sidecar(path),
         },

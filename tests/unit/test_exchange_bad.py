@@ -255,6 +255,18 @@ def test_an_array_that_claims_more_than_there_is_costs_no_memory(tmp_path: Path)
     assert peak_memory() - before < 1 << 26
 
 
+@pytest.mark.parametrize("name", ["own.npz", "smirk.npz"])
+def test_packings_that_numpy_does_not_use_are_refused(name: str, tmp_path: Path) -> None:
+    path = WRITERS[name](tmp_path / name)
+    with zipfile.ZipFile(path) as archive:
+        members = {info: archive.read(info) for info in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+    error = refusal(lambda: exchange.read_track(path, rate_hz=30))
+    assert "packed in a way" in error.cause
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -42,6 +42,17 @@ def test_live_link_face_columns_go_by_name(tmp_path: Path) -> None:
     np.testing.assert_allclose(pitch_free, -oracle["HeadYaw"], atol=1e-6)
 
 
+def test_a_head_of_zeros_was_not_recorded(tmp_path: Path) -> None:
+    path = files.livelink(tmp_path / "take.csv", n_frames=5)
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    for cells in lines[1:]:
+        cells[54:57] = ["0.0000000000"] * 3
+    path.write_text("\n".join(",".join(cells) for cells in lines))
+    track = exchange.read_track(path)
+    assert track.head_pose is None
+    assert track.provenance["head_angles"] == "none"
+
+
 def test_live_link_face_of_another_dialect_and_over_midnight(tmp_path: Path) -> None:
     text = files.livelink(tmp_path / "take.csv", n_frames=3).read_text()
     header, *rows = text.splitlines()
