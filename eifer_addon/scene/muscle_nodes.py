@@ -101,6 +101,13 @@ class Nodes:
             data_type="FLOAT_COLOR", domain="POINT",
         )  # fmt: skip
 
+    def chosen(self, value: Any, above: float, geometry: Any, otherwise: Any = None) -> Any:
+        """One geometry where a value is above a threshold, else another or none."""
+        on = self.out(
+            "FunctionNodeCompare", value, above, data_type="FLOAT", operation="GREATER_THAN"
+        )
+        return self.out("GeometryNodeSwitch", on, otherwise, geometry, input_type="GEOMETRY")
+
     def finish(self, geometry: Any) -> bpy.types.NodeTree:
         """Give this geometry out."""
         self.tree.links.new(geometry, self._output.inputs[0])
@@ -133,10 +140,13 @@ def map_group(obj: bpy.types.Object, muscles: tuple[str, ...], stops: np.ndarray
     # The rim of what is covered fades; within, even a weak cover counts in full.
     covered = nodes.out("ShaderNodeMapRange", nodes.attribute(COVERED), 0.0, 0.5, 0.0, 1.0)
     factor = nodes.math("MULTIPLY", opacity, covered)
-    factor = nodes.math("MULTIPLY", factor, nodes.driven(obj, SWITCH))
+    strength = nodes.driven(obj, SWITCH)
+    factor = nodes.math("MULTIPLY", factor, strength)
     skin = nodes.attribute(COLOUR, "FLOAT_COLOR")
     colour = nodes.mixed(factor, skin, ramp.outputs["Color"])
-    return nodes.finish(nodes.coloured(nodes.geometry, colour))
+    coloured = nodes.coloured(nodes.geometry, colour)
+    # Blender works out only the branch that is taken: a map that is off costs next to nothing.
+    return nodes.finish(nodes.chosen(strength, 0.0, coloured, nodes.geometry))
 
 
 def fill_ramp(ramp: bpy.types.ColorRamp, stops: np.ndarray) -> None:
@@ -196,8 +206,4 @@ def shown_group(head: bpy.types.Object) -> Any:
 
 
 def _shown(nodes: Nodes, head: bpy.types.Object, geometry: Any) -> Any:
-    on = nodes.out(
-        "FunctionNodeCompare", nodes.driven(head, SWITCH), 0.5,
-        data_type="FLOAT", operation="GREATER_EQUAL",
-    )  # fmt: skip
-    return nodes.out("GeometryNodeSwitch", on, None, geometry, input_type="GEOMETRY")
+    return nodes.chosen(nodes.driven(head, SWITCH), 0.49, geometry)

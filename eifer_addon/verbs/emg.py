@@ -63,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--envelopes", action="store_true", help="show the muscle activity beside the face"
     )
+    parser.add_argument(
+        "--muscle-map", action="store_true", help="show the muscle activity on the face's skin"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
@@ -117,6 +120,10 @@ def _to_scene(
     )  # fmt: skip
     action = api.apply_track(context, obj, track, take=take, frame_range="fit", activity=activity)
     recipes.note_recipe(action, recipe)
+    if options.muscle_map:
+        from ..scene.muscle_map import show_map
+
+        show_map(context, obj)
     stage.prepare_stage(context, obj, engine=options.engine, size=(options.size, options.size))
     written: dict[str, str] = {}
     if options.out:

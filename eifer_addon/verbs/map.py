@@ -9,7 +9,7 @@ from typing import Any
 from .. import api
 from ..errors import EiferError
 from ..progress import ProgressBar
-from .base import Result, positive, require_free
+from .base import Result, add_reading_arguments, positive, reading_choices, require_free
 
 HELP = "Draw the muscle activity of a recording as a map of the face."
 EXAMPLE = "eifer map session.edf --event smile --out smile.svg"
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
     parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
     parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
-    parser.add_argument("--rate", type=positive, help="sampling rate in Hz where the file has none")
+    add_reading_arguments(parser)
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
@@ -43,9 +43,8 @@ def run(options: argparse.Namespace) -> Result:
     elif options.at is not None or options.event:
         raise EiferError("A film shows the whole recording.", "Add --out for one moment of it.")
     require_free([options.out, options.film], force=options.force)
-    choices = {} if options.rate is None else {"rate_hz": options.rate}
     activity = api.to_activity(
-        api.read_recording(options.recording, **choices),
+        api.read_recording(options.recording, **reading_choices(options)),
         preset=options.preset, montage=options.montage, profile=options.profile,
     )  # fmt: skip
     files: dict[str, str] = {}

@@ -267,3 +267,15 @@ def test_the_operator_toggles_and_warns_of_a_take_without_activity(
         assert not bpy.ops.eifer.show_muscle_map.poll()
     finally:
         registration.unregister()
+
+
+def test_the_example_draws_both_maps(tmp_path: Path, open_head: HeadModel) -> None:
+    example = Path(__file__).parents[2] / "examples" / "muscle_map.py"
+    sheet = tmp_path / "sheet.png"
+    command = [sys.executable, str(example), str(sheet), "workbench", "128"]
+    subprocess.run(command, check=True, timeout=120, cwd=tmp_path, capture_output=True)
+    assert Image.open(sheet).size == (256, 256)
+    # The smile: both cheeks of the flat face are lit, left and right of its middle.
+    lit = np.argwhere(bright(sheet)[:128, 128:226])
+    assert lit[:, 1].min() < 40
+    assert lit[:, 1].max() > 60
