@@ -43,7 +43,7 @@ _MOMENT_S = 1.0
 #: Where a muscle's name stands, in points beside its electrode, when names are wanted.
 _NAME_PT = 3.4
 #: Where two electrodes are close, one name goes up and one down; at the rim they point inwards.
-_NAME_RISE_PT = {"corrugator": 1.8, "depressor_supercilii": -1.8}
+_NAME_RISE_PT = {"corrugator": 1.8, "depressor_supercilii": -1.8, "masseter": 4.0}
 _INWARD_FROM = 62.0
 _NAME_GROUND = {"boxstyle": "round,pad=0.12", "facecolor": "white", "alpha": 0.75, "linewidth": 0}
 

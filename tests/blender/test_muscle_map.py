@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from eifer.eifer_addon.scene.controls import set_controls
 from eifer.eifer_addon.scene.muscle_activity import has_activity, key_activity, property_of
 from eifer.eifer_addon.scene.muscle_map import has_map, is_shown, show_map
 from eifer.eifer_addon.scene.muscle_nodes import SWITCH
+from eifer.eifer_addon.scene.muscle_panel import VIEW3D_PT_eifer_muscles
 from eifer.eifer_addon.scene.takes import track_from_object
 from eifer.eifer_addon.signals.activity import Activity
 from eifer.eifer_addon.spaces import ARKIT52, get_space
@@ -279,3 +281,45 @@ def test_the_example_draws_both_maps(tmp_path: Path, open_head: HeadModel) -> No
     lit = np.argwhere(bright(sheet)[:128, 128:226])
     assert lit[:, 1].min() < 40
     assert lit[:, 1].max() > 60
+
+
+class Layout:
+    """Takes down what a panel draws."""
+
+    def __init__(self, rows: list[str]) -> None:
+        self.rows = rows
+        self.scale_y = 1.0
+
+    def row(self, **_options: object) -> Layout:
+        return self
+
+    column = row
+
+    def panel(self, _name: str, **_options: object) -> tuple[Layout, Layout]:
+        return self, self
+
+    def label(self, text: str) -> None:
+        self.rows.append(text)
+
+    def operator(self, name: str, text: str, icon: str) -> None:
+        self.rows.append(f"{name}: {text}")
+
+    def prop(self, owner: bpy.types.Object, path: str, text: str, **_options: object) -> None:
+        owner.path_resolve(path)
+        self.rows.append(f"{path} {text}")
+
+
+def test_the_panel_shows_state_and_activity(head: bpy.types.Object) -> None:
+    def drawn() -> list[str]:
+        panel = types.SimpleNamespace(layout=Layout([]))
+        VIEW3D_PT_eifer_muscles.draw(panel, bpy.context)
+        return panel.layout.rows
+
+    button = "eifer.show_muscle_map: "
+    assert drawn() == [f"{button}Show Muscle Map", "No muscle activity in the take"]
+    show_map(bpy.context, head)
+    track, activity = take_of()
+    api.apply_track(bpy.context, head, track, take="a", activity=activity)
+    rows = drawn()
+    assert rows[:2] == [f"{button}Hide Muscle Map", "Activity comes from the take"]
+    assert sum(row.endswith((" Left", " Right")) for row in rows) == 22
