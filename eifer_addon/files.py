@@ -11,6 +11,7 @@ import errno
 import hashlib
 import io
 import json
+import lzma
 import os
 import struct
 import tempfile
@@ -29,7 +30,8 @@ _META_KEY = "meta"
 #: Everything that NumPy, zipfile and json raise for damaged bytes.
 _DAMAGE = (
     OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, NotImplementedError,
-    SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error,
+    SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    tokenize.TokenError,
 )  # fmt: skip
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another folder."),

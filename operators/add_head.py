@@ -9,7 +9,6 @@ from ..eifer_addon import api
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.controls import armature_of
 from ..eifer_addon.scene.preferences import flame_file
-from ..eifer_addon.track import ExpressionTrack
 from .base import RUNNING, OperatorResult, guarded
 
 
@@ -50,7 +49,7 @@ class EIFER_OT_add_head(bpy.types.Operator):
 
     identity_track: bpy.props.StringProperty(
         name="Identity from",
-        description="A saved track (.npz) whose identity coefficients the head takes",
+        description="A track (npz or CSV) whose identity coefficients the head takes",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
@@ -91,7 +90,7 @@ class EIFER_OT_add_head(bpy.types.Operator):
         if not self.identity_track:
             return None
         path = bpy.path.abspath(self.identity_track)
-        identity = ExpressionTrack.load(path).identity
+        identity = api.read_track(path).identity
         if identity is None:
             raise EiferError(
                 f"The track {path} holds no identity.",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from .. import api
 from ..errors import EiferError
-from ..track import ExpressionTrack
 from .base import Result, require_blender, require_free
 
 HELP = "Save a .blend with a rigged head: the open head, or a FLAME head of yours."
@@ -34,7 +33,7 @@ def run(options: argparse.Namespace) -> Result:
     head = api.load_head(options.head)
     identity = None
     if options.identity_from is not None:
-        identity = ExpressionTrack.load(options.identity_from).identity
+        identity = api.read_track(options.identity_from).identity
         if identity is None:
             raise EiferError(
                 f"The track {options.identity_from} holds no identity.",
