@@ -21,7 +21,7 @@ TAB = "EIFER"
 #: Middle of the first panel's main button below the region's top edge, in pixels at scale 1.
 ADD_BUTTON_BELOW_TOP = 48
 IMPORT_LIMIT_S = 120.0
-PICTURE_AT_TICK = 3
+PICTURE_AT_TICK = 1
 
 
 def parts() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region, bpy.types.Region]:
@@ -109,7 +109,7 @@ def watch_import() -> Iterator[float]:
         ticks += 1
         if ticks == PICTURE_AT_TICK:
             screenshot("panel-import")
-        yield 0.1
+        yield 0.02
     assert ticks > PICTURE_AT_TICK, "the window did not live on while importing"
     assert len(bpy.data.actions) == 1, "the import left no take"
 
