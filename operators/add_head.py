@@ -9,7 +9,7 @@ from ..eifer_addon import api
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.controls import armature_of
 from ..eifer_addon.scene.preferences import flame_file
-from .base import RUNNING, OperatorResult, guarded
+from .base import RUNNING, OperatorResult, guarded, in_object_mode
 
 
 class EIFER_OT_add_head(bpy.types.Operator):
@@ -57,10 +57,7 @@ class EIFER_OT_add_head(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Heads are added in object mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the present mode first: heads are added in object mode")
-            return False
-        return True
+        return in_object_mode(cls, context, "heads are added")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
         """Ask for a file when the FLAME entry was chosen, else add the open head at once."""

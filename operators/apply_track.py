@@ -12,7 +12,7 @@ from ..eifer_addon.scene.mappings import mapping_presets
 from ..eifer_addon.scene.several import apply_to_several
 from ..eifer_addon.scene.takes import current_take, notes_of, track_from_object
 from ..eifer_addon.track import ExpressionTrack
-from .base import OperatorResult, guarded
+from .base import OperatorResult, guarded, in_object_mode
 
 _AUTO, _FILE = "auto", "file"
 # Blender keeps only a pointer to the strings of a dynamic list, so they live here.
@@ -57,8 +57,7 @@ class EIFER_OT_apply_track_to_selected(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Something has to be selected, in object mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the present mode first: takes are added in object mode")
+        if not in_object_mode(cls, context, "takes are added"):
             return False
         if not context.selected_objects:
             cls.poll_message_set("Select the avatars, and the head that plays the take last")

@@ -62,3 +62,13 @@ def _unexpected(operator: bpy.types.Operator, error: Exception) -> str:
 def _raise_when_wanted() -> None:
     if os.environ.get("EIFER_RAISE") == "1":
         raise  # noqa: PLE0704  # only called while an exception is handled
+
+
+def in_object_mode(
+    operator: type[bpy.types.Operator], context: bpy.types.Context, what: str
+) -> bool:
+    """For `poll`: whether Blender is in object mode, with the reason for the user if not."""
+    if context.mode == "OBJECT":
+        return True
+    operator.poll_message_set(f"Leave the present mode first: {what} in object mode")
+    return False

@@ -10,7 +10,7 @@ import bpy
 
 from ..eifer_addon.scene.imports import Choices, RecordingImport
 from ..eifer_addon.scene.properties import show_progress
-from .base import CANCELLED, FINISHED, PASSING, RUNNING, OperatorResult, guarded
+from .base import CANCELLED, FINISHED, PASSING, RUNNING, OperatorResult, guarded, in_object_mode
 
 EXTENSIONS = (
     ".edf", ".bdf", ".xdf", ".vhdr", ".csv", ".tsv", ".txt", ".mat", ".h5", ".hdf5", ".poly5",
@@ -79,8 +79,7 @@ class _Options:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Object mode, and no other import under way."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the present mode first: takes are added in object mode")
+        if not in_object_mode(cls, context, "takes are added"):
             return False
         if context.window_manager.eifer.busy:
             cls.poll_message_set("Another import is under way")

@@ -10,7 +10,7 @@ import bpy
 from ..eifer_addon import api
 from ..eifer_addon.scene.imports import Choices, target_head, write_take
 from ..eifer_addon.scene.transaction import all_or_nothing
-from .base import RUNNING, OperatorResult, guarded
+from .base import RUNNING, OperatorResult, guarded, in_object_mode
 
 EXTENSIONS = (".npz", ".csv", ".gz")
 _WORDS = (
@@ -76,10 +76,7 @@ class EIFER_OT_import_track(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Object mode is needed."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the present mode first: takes are added in object mode")
-            return False
-        return True
+        return in_object_mode(cls, context, "takes are added")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
         """Ask for the file, or for the options when a file was dropped."""

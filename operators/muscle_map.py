@@ -7,7 +7,7 @@ import bpy
 from ..eifer_addon.scene import controls, muscle_map
 from ..eifer_addon.scene.muscle_activity import has_activity
 from ..eifer_addon.scene.takes import current_take
-from .base import OperatorResult, guarded
+from .base import OperatorResult, guarded, in_object_mode
 
 
 class EIFER_OT_show_muscle_map(bpy.types.Operator):
@@ -26,10 +26,7 @@ class EIFER_OT_show_muscle_map(bpy.types.Operator):
         if controls.head_of(context.object) is None:
             cls.poll_message_set("Choose a head that was added with EIFER")
             return False
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the present mode first: the map is made in object mode")
-            return False
-        return True
+        return in_object_mode(cls, context, "the map is made")
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Turn it on or off."""
