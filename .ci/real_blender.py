@@ -29,7 +29,7 @@ PACKAGES = (
 #: Python of Debian's Blender, for the wheels of its zip.
 PYTHON = "3.14"
 #: The home folder in there; emptied at each start.
-WORK = SYSTEM / "home" / "artist" / "work"
+WORK = SYSTEM / "home" / "artist" / "check"
 PROBES = ROOT / "tests" / "blender"
 IMAGES = ROOT / "docs" / "images"
 SIMULATE = """
@@ -126,7 +126,7 @@ def install_extension() -> None:
     )  # fmt: skip
     inside(
         "blender", "--command", "extension", "install-file", "--repo", "user_default", "--enable",
-        "/home/artist/work/eifer.zip",
+        "/home/artist/check/eifer.zip",
     )  # fmt: skip
 
 
@@ -141,8 +141,8 @@ def check_background() -> None:
         # A user folder of its own: the probe wants to see Blender before the extension was there.
         "env", "BLENDER_USER_RESOURCES=/home/artist/probe-user",
         "blender", "-b", "--python-exit-code", "1",
-        "--python", "/home/artist/work/extension_probe.py",
-        "--", "/home/artist/work/eifer.zip", "/home/artist/work/report.json",
+        "--python", "/home/artist/check/extension_probe.py",
+        "--", "/home/artist/check/eifer.zip", "/home/artist/check/report.json",
     )  # fmt: skip
     report = json.loads((WORK / "report.json").read_text(encoding="utf-8"))
     for count, after in enumerate(report["after"], start=1):
@@ -158,8 +158,8 @@ def _check_script() -> None:
     shutil.copy2(ROOT / "examples" / "recording_to_face.py", WORK / "recording_to_face.py")
     inside(
         "blender", "-b", "--python-exit-code", "1",
-        "-P", "/home/artist/work/recording_to_face.py",
-        "--", "/home/artist/work/simulated.edf", "/home/artist/work/script.mp4", "1",
+        "-P", "/home/artist/check/recording_to_face.py",
+        "--", "/home/artist/check/simulated.edf", "/home/artist/check/script.mp4", "1",
     )  # fmt: skip
     if not (WORK / "script.mp4").is_file():
         raise SystemExit("blender -b -P recording_to_face.py ended well but wrote no film")
@@ -172,9 +172,9 @@ def _check_command() -> None:
     if "emg" not in text:
         raise SystemExit(f"blender --command eifer --help does not name its verbs:\n{text}")
     results = {"out": "take.blend", "track": "take.npz", "render": "take.mp4", "report": "take.png"}
-    options = [f"--{verb}=/home/artist/work/{name}" for verb, name in results.items()]
+    options = [f"--{verb}=/home/artist/check/{name}" for verb, name in results.items()]
     film = ("--seconds=2", "--size=256", "--envelopes")
-    recording = "/home/artist/work/simulated.edf"
+    recording = "/home/artist/check/simulated.edf"
     inside("blender", "--command", "eifer", "emg", recording, *options, *film)
     lacking = [name for name in results.values() if not (WORK / name).is_file()]
     if lacking:
@@ -203,8 +203,8 @@ def check_window() -> None:
     done = inside(
         "xvfb-run", "-a", "-s", "-screen 0 1600x900x24",
         "blender", "--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate",
-        "--python-exit-code", "1", "--python", "/home/artist/work/window_probe.py",
-        "--", "/home/artist/work/simulated.edf", "/home/artist/work/shots",
+        "--python-exit-code", "1", "--python", "/home/artist/check/window_probe.py",
+        "--", "/home/artist/check/simulated.edf", "/home/artist/check/shots",
         timeout=600,
     )  # fmt: skip
     print(done.stdout.strip().splitlines()[-1])
