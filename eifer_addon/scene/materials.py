@@ -7,6 +7,7 @@ and Cycles show the same face; a head without colours gets one skin tone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -15,6 +16,7 @@ from ..heads.model import HeadModel
 
 PREFIX = "EIFER "
 _SKIN = "skin"
+_PAINT_ROUGHNESS = 0.4
 #: Ends the name of a material that reads no colour attribute.
 _PLAIN = " plain"
 #: How far light travels under the skin, in m, for red, green and blue.
@@ -204,3 +206,31 @@ def _noise(
     noise.inputs["Detail"].default_value = detail
     tree.links.new(where.outputs["UV"], noise.inputs["Vector"])
     return noise
+
+
+def painted_material(name: str, attribute: str, *, lit: bool) -> Any:
+    """The material of that name, which shows a colour attribute; made when it is not there.
+
+    Parameters
+    ----------
+    name, attribute : str
+    lit : bool
+        Whether light falls on it; a legend's colours have to stay as they are.
+    """
+    known = bpy.data.materials.get(name)
+    if known is not None:
+        return known
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    painted = tree.nodes.new("ShaderNodeAttribute")
+    painted.attribute_name = attribute
+    shader = tree.nodes.new("ShaderNodeBsdfPrincipled" if lit else "ShaderNodeEmission")
+    if lit:
+        shader.inputs["Roughness"].default_value = _PAINT_ROUGHNESS
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    tree.links.new(painted.outputs["Color"], shader.inputs["Base Color" if lit else "Color"])
+    tree.links.new(shader.outputs[0], output.inputs["Surface"])
+    return material

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from ..heads.muscle_map import colour_stops
+from .materials import painted_material
 from .muscle_nodes import COLOUR, shown_group
 
 _MATERIAL = "EIFER legend"
@@ -92,24 +93,5 @@ def _joined(name: str, parts: list[Any]) -> bpy.types.Mesh:
     attribute = mesh.color_attributes.new(COLOUR, "FLOAT_COLOR", "POINT")
     attribute.data.foreach_set("color", rgba.ravel())
     mesh.color_attributes.active_color = attribute
-    mesh.materials.append(_material())
+    mesh.materials.append(painted_material(_MATERIAL, COLOUR, lit=False))
     return mesh
-
-
-def _material() -> Any:
-    """Its colours as they are, whatever the light."""
-    known = bpy.data.materials.get(_MATERIAL)
-    if known is not None:
-        return known
-    material = bpy.data.materials.new(_MATERIAL)
-    if material.node_tree is None:
-        material.use_nodes = True
-    tree = material.node_tree
-    tree.nodes.clear()
-    painted = tree.nodes.new("ShaderNodeAttribute")
-    painted.attribute_name = COLOUR
-    light = tree.nodes.new("ShaderNodeEmission")
-    output = tree.nodes.new("ShaderNodeOutputMaterial")
-    tree.links.new(painted.outputs["Color"], light.inputs["Color"])
-    tree.links.new(light.outputs["Emission"], output.inputs["Surface"])
-    return material

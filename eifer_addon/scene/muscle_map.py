@@ -6,8 +6,6 @@ so that a saved .blend plays and renders the map where the extension is absent.
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 import numpy as np
 
@@ -22,7 +20,7 @@ from ..heads.muscle_map import (
 )
 from .axes import from_blender, to_blender
 from .controls import armature_of, metadata
-from .materials import show_colours
+from .materials import painted_material, show_colours
 from .muscle_activity import add_activity
 from .muscle_legend import add_legend
 from .muscle_nodes import COLOUR, COVERED, SWITCH, WEIGHT, disc_group, map_group
@@ -179,7 +177,7 @@ def _add_discs(obj: bpy.types.Object, head: HeadModel, weights: MuscleWeights) -
     white = np.tile((*_RIM, 1.0), (len(places), 1))
     _set_attribute(mesh, COLOUR, "FLOAT_COLOR", white)
     mesh.color_attributes.active_color = mesh.color_attributes[COLOUR]
-    mesh.materials.append(_disc_material())
+    mesh.materials.append(painted_material(_DISC_MATERIAL, COLOUR, lit=True))
     discs = bpy.data.objects.new(mesh.name, mesh)
     discs.modifiers.new(MODIFIER, "NODES").node_group = disc_group(obj, _RIM)
     return discs
@@ -198,19 +196,3 @@ def _disc_faces(n: int) -> list[tuple[int, ...]]:
                 for inner, outer in zip(starts[:-1], starts[1:], strict=True)
             ]
     return faces
-
-
-def _disc_material() -> Any:
-    known = bpy.data.materials.get(_DISC_MATERIAL)
-    if known is not None:
-        return known
-    material = bpy.data.materials.new(_DISC_MATERIAL)
-    if material.node_tree is None:
-        material.use_nodes = True
-    tree = material.node_tree
-    painted = tree.nodes.new("ShaderNodeAttribute")
-    painted.attribute_name = COLOUR
-    shader = tree.nodes["Principled BSDF"]
-    shader.inputs["Roughness"].default_value = 0.4
-    tree.links.new(painted.outputs["Color"], shader.inputs["Base Color"])
-    return material

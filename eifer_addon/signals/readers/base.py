@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -203,6 +203,16 @@ def plain_unit(text: str) -> str:
     ``Â`` is what is left of a micro sign whose two bytes of UTF-8 were read as Latin-1.
     """
     return one_line(text).replace("Â", "").replace("µ", "u").replace("μ", "u") or "?"
+
+
+def channel_rows(
+    names: Sequence[str], units: Sequence[str], rate_hz: float, n_samples: int
+) -> list[Row]:
+    """The contents of a file whose channels share one rate: a row per channel."""
+    return [
+        {"channel": name, "unit": plain_unit(unit), "rate_hz": rate_hz, "samples": n_samples}
+        for name, unit in zip(names, units, strict=True)
+    ]
 
 
 def damaged(path: Path, kind: str, why: str) -> EiferError:

@@ -18,6 +18,7 @@ from .base import (
     Choices,
     Reader,
     Row,
+    channel_rows,
     check_rate_value,
     damaged,
     one_line,
@@ -62,11 +63,7 @@ def recognises(path: Path, head: bytes) -> bool:
 def contents(path: Path) -> list[Row]:
     """One row per channel."""
     header = _read_header(path, partial=True)
-    return [
-        {"channel": name, "unit": plain_unit(unit), "rate_hz": header.rate_hz,
-         "samples": header.n_samples}
-        for name, unit in zip(header.names, header.units, strict=True)
-    ]  # fmt: skip
+    return channel_rows(header.names, header.units, header.rate_hz, header.n_samples)
 
 
 def read(path: Path, choices: Choices) -> Recording:

@@ -15,7 +15,17 @@ import numpy as np
 from ...errors import EiferError
 from ...files import sha256_of
 from ..recording import Recording
-from .base import Choices, Reader, Row, damaged, one_line, plain_unit, unique_names, unreadable
+from .base import (
+    Choices,
+    Reader,
+    Row,
+    channel_rows,
+    damaged,
+    one_line,
+    plain_unit,
+    unique_names,
+    unreadable,
+)
 from .lazy import Grouped
 
 MAGIC = b"POLY SAMPLE FILE"
@@ -49,11 +59,7 @@ def recognises(path: Path, head: bytes) -> bool:
 def contents(path: Path) -> list[Row]:
     """One row per channel."""
     header = _read_header(path, partial=True)
-    return [
-        {"channel": name, "unit": plain_unit(unit), "rate_hz": header.rate_hz,
-         "samples": header.n_samples}
-        for name, unit in zip(header.names, header.units, strict=True)
-    ]  # fmt: skip
+    return channel_rows(header.names, header.units, header.rate_hz, header.n_samples)
 
 
 def read(path: Path, choices: Choices) -> Recording:
