@@ -38,7 +38,9 @@ class EIFER_OT_import_track(bpy.types.Operator):
         default=";".join(f"*{extension}" for extension in EXTENSIONS), options={"HIDDEN"}
     )
     take: bpy.props.StringProperty(
-        name="Take", description="Name of the take; the file's name when empty"
+        name="Take",
+        description="Name of the take; the file's name when empty",
+        options={"SKIP_SAVE"},
     )
     frame_start: bpy.props.IntProperty(
         name="First frame", description="Scene frame of the track's time 0", default=1
