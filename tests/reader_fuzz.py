@@ -1,7 +1,13 @@
-"""Damage for files: random changes of bytes, and the check that a reader survives them."""
+"""Damage for files: random changes of bytes, and the check that a reader survives them.
+
+The long run, with a line of figures per format in a file::
+
+    EIFER_FUZZ=5000 EIFER_FUZZ_REPORT=fuzz.jsonl python -m pytest tests/unit -k mutated
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -12,9 +18,11 @@ import pytest
 
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.signals.readers import list_contents, read_recording
+from eifer.eifer_addon.signals.recording import Recording
 
 #: Changes per format; ``EIFER_FUZZ=5000`` for the long run.
 COUNT = int(os.environ.get("EIFER_FUZZ", "500"))
+_REPORT = os.environ.get("EIFER_FUZZ_REPORT", "")
 _HEADER = 2048
 _LONGEST_S = 10.0
 _MOST_MEMORY = 1 << 30
@@ -35,7 +43,7 @@ def refusal(action: Callable[[], object]) -> EiferError:
     return caught.value
 
 
-def use(path: Path, **choices: object) -> None:
+def use(path: Path, **choices: object) -> Recording:
     """Read a file as a user would: contents, recording, some samples."""
     list_contents(path)
     recording = read_recording(path, **choices)
@@ -47,6 +55,13 @@ def use(path: Path, **choices: object) -> None:
     np.testing.assert_array_equal(recording.channel(0, 0, part.shape[1]), part[0])
     last = recording.data(max(recording.n_samples - 5, 0), recording.n_samples)
     assert last.shape[1] == min(recording.n_samples, 5)
+    return recording
+
+
+def same(first: Recording, second: Recording) -> bool:
+    """True when two recordings hold the same signals at the same rate with the same events."""
+    heads = [(r.channels, r.units, r.rate_hz, r.n_samples, r.events) for r in (first, second)]
+    return heads[0] == heads[1] and np.array_equal(first.data(), second.data(), equal_nan=True)
 
 
 def peak_memory() -> int:
@@ -76,22 +91,40 @@ def mutated(data: bytes, generator: np.random.Generator) -> bytes:
 def survives(whole: Path, damaged: Path, subject: Path | None = None, **choices: object) -> int:
     """Damage `whole` many times into `damaged`, reading `subject` (default: the damaged file).
 
-    Each is read or refused with sentences, quickly and without much memory. Returns how many were
-    refused.
+    Each is read or refused with sentences that name a file, quickly and without much memory.
+    Returns how many were refused.
     """
     data, generator = whole.read_bytes(), np.random.default_rng(len(whole.name))
-    before, refused = peak_memory(), 0
+    read, names = subject or damaged, {damaged.name, (subject or damaged).name}
+    damaged.write_bytes(data)
+    truth = use(read, **choices)
+    before, refused, unharmed, slowest = peak_memory(), 0, 0, 0.0
     for number in range(COUNT):
         damaged.write_bytes(mutated(data, generator))
         start = time.perf_counter()
         try:
-            use(subject or damaged, **choices)
+            recording = use(read, **choices)
         except EiferError as error:
             check_sentences(error)
+            assert any(name in str(error) for name in names), error
             refused += 1
-        assert time.perf_counter() - start < _LONGEST_S, number
-    assert peak_memory() - before < _MOST_MEMORY
+        else:
+            unharmed += same(recording, truth)
+        slowest = max(slowest, time.perf_counter() - start)
+        assert slowest < _LONGEST_S, number
+    grown = peak_memory() - before
+    assert grown < _MOST_MEMORY
+    report(damaged=damaged.name, size=len(data), changes=COUNT, refused=refused,
+           unharmed=unharmed, slowest_s=round(slowest, 3), grown_mb=grown >> 20)  # fmt: skip
     return refused
+
+
+def report(**figures: object) -> None:
+    """Append the figures of a run to the file that ``EIFER_FUZZ_REPORT`` names."""
+    if _REPORT:
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0].rpartition("::")[2]
+        with Path(_REPORT).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"test": test, **figures}) + "\n")
 
 
 def cuts(whole: Path, damaged: Path, places: int = 40) -> None:
