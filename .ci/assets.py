@@ -14,7 +14,8 @@ WHEELS = ROOT / ".assets" / "wheels"
 STAMP = ROOT / ".assets" / "built.json"
 BUILDER = ROOT / "eifer_addon" / "heads" / "build" / "__main__.py"
 BUILT = tuple(
-    ROOT / "eifer_addon" / "assets" / name for name in ("open_head.npz", "face_landmarker.task")
+    ROOT / "eifer_addon" / "assets" / name
+    for name in ("open_head.npz", "face_landmarker.task", "liblsl.so")
 )
 
 
@@ -26,7 +27,7 @@ def wheels_are_here() -> bool:
 
 
 def are_current() -> bool:
-    """Whether both assets were built from today's pins by today's builder, and are unchanged."""
+    """Whether the assets were built from today's pins by today's builder, and are unchanged."""
     if not STAMP.is_file() or not all(path.is_file() for path in BUILT):
         return False
     try:

