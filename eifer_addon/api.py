@@ -16,7 +16,7 @@ Only :func:`add_head` and :func:`apply_track` need bpy; they import it when call
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,7 @@ def to_activity(
     montage: Mapping[str, str] | str | Path | None = None,
     repair: Mapping[str, str] | None = None,
     unmix: bool = False,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Activity:
     """Turn raw channels into normalised muscle activity.
 
@@ -117,6 +118,8 @@ def to_activity(
         Channel to ``"drop"``, ``"mirror"`` or ``"interpolate"``; nothing is repaired unasked.
     unmix : bool
         Take out the cross-talk that the profile holds.
+    on_progress : callable, optional
+        Called with the share of the channels that is done, 0 to 1; it may raise `Cancelled`.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def to_activity(
 
     return convert(
         recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage,
-        repair=repair, unmix=unmix,
+        repair=repair, unmix=unmix, on_progress=on_progress,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.signals.activity import Activity
+from ..eifer_addon.signals.origin import RECIPE, opened_note, sealed
 from ..eifer_addon.spaces import get_space
 from ..eifer_addon.track import ExpressionTrack
 from ..eifer_addon.version import software_version
@@ -56,15 +57,36 @@ def emg_to_expression(
     """
     chosen = model if isinstance(model, Model) else _load(model)
     inputs, notes = _inputs(activity, chosen, fill)
-    coefficients = chosen.run(inputs).astype(np.float32, copy=False)
     space = get_space(chosen.card.space)
+    coefficients = space.clip(_run(chosen, inputs)).astype(np.float32, copy=False)
     return ExpressionTrack(
         space,
-        space.clip(coefficients).astype(np.float32, copy=False),
+        coefficients,
         activity.timestamps,
         np.ones(len(activity), np.float32),
-        provenance=_provenance(activity, chosen, notes),
+        provenance=_provenance(activity, chosen, notes)
+        | _recipe(activity, chosen, coefficients, fill, model),
     )
+
+
+def _run(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """All frames at once, which is faster, unless the model has a memory."""
+    runner = FrameRunner(model)
+    return runner.run(inputs) if runner.remembers else model.run(inputs)
+
+
+def _recipe(
+    activity: Activity, used: Model, coefficients: np.ndarray, fill: str, model: Any
+) -> dict[str, Any]:
+    """How to make the track again, where the activity says how it was made itself."""
+    note = opened_note(activity.source.get(RECIPE), activity.values)
+    if note is None or isinstance(model, Model):
+        return {}
+    note |= {
+        "fill": fill, "model": "" if model is None else str(Path(model).absolute()),
+        "model_sha256": used.sha256,
+    }  # fmt: skip
+    return {RECIPE: sealed(note, coefficients)}
 
 
 def _load(model: str | Path | None) -> Model:

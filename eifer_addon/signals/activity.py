@@ -48,6 +48,9 @@ class Activity:
         ``(onset_s, name, duration_s)``.
     source : mapping
         The recording's source and the preset used.
+    unclamped : numpy.ndarray or None
+        ``(envelope - baseline) / scale``, float32 (n_frames, n_muscles), also where it is below
+        rest; None where that is not known any more.
     """
 
     values: np.ndarray
@@ -62,6 +65,7 @@ class Activity:
     unmapped: tuple[str, ...] = ()
     events: tuple[tuple[float, str, float], ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
+    unclamped: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -88,6 +92,8 @@ class Activity:
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the activity as a versioned ``.npz``."""
         arrays = {"values": self.values, "baseline": self.baseline, "scale": self.scale}
+        if self.unclamped is not None:
+            arrays["unclamped"] = self.unclamped
         meta = {
             "rate_hz": self.rate_hz, "muscles": list(self.muscles), "delay_ms": self.delay_ms,
             "channels": list(self.channels), "filters": list(self.filters),
@@ -106,6 +112,7 @@ class Activity:
                 arrays["scale"], tuple(meta["channels"]), tuple(meta["filters"]),
                 meta["delay_ms"], meta["start_s"], tuple(meta["unmapped"]),
                 tuple((float(o), str(n), float(d)) for o, n, d in meta["events"]), meta["source"],
+                arrays.get("unclamped"),
             )  # fmt: skip
         except (KeyError, ValueError) as error:
             raise EiferError(f"{path} lacks a part of an activity: {error}.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from .envelope import Enveloper, resample_envelope
 from .filters import FLAT, find_mains
 from .montage import Montage, map_channels
 from .normalise import load_document, normalise
+from .origin import RECIPE, origin_of, sealed
 from .presets import Preset, get_preset
 from .readers.base import check_finite, check_rate, file_name
 from .recording import Recording
 from .repair import blank_bad_seconds, find_bad_seconds, repair_montage
 from .zero_phase import ZeroPhase
 
+#: ``on_progress(share)``; it may raise `Cancelled`.
+OnShare = Callable[[float], None]
 #: Frames per second when the caller names none, unless the recording is slower.
 DEFAULT_RATE_HZ = 100.0
 _SHORTEST_S = 0.25
@@ -43,6 +46,7 @@ def to_activity(
     montage: Montage | Mapping[str, str | None] | str | Path | None = None,
     repair: Mapping[str, str] | None = None,
     unmix: bool = False,
+    on_progress: OnShare | None = None,
 ) -> Activity:
     """Turn a recording into normalised muscle activity.
 
@@ -70,6 +74,9 @@ def to_activity(
         ``source["repair"]`` keeps what was asked for.
     unmix : bool
         Take out the cross-talk that the profile's calibration found.
+    on_progress : callable, optional
+        Called in the caller's thread with the share of the channels that is done, 0 to 1; it may
+        raise `Cancelled`, which stops the work.
 
     Returns
     -------
@@ -87,31 +94,30 @@ def to_activity(
     _check_length(recording)
     rate = _frame_rate(recording, rate_hz, chosen)
     repair = dict(repair or {})
+    mapped = map_channels(recording.channels, montage)
+    document = None if profile is None else dict(load_document(profile))
+    told = {"preset": preset, "rate_hz": rate_hz, "profile": document, "repair": repair}
+    origin = origin_of(recording, mapped, **told, unmix=unmix)
     recording, unmixed = _unmixed(recording, profile) if unmix else (recording, ())
-    found = repair_montage(map_channels(recording.channels, montage), repair)
+    found = repair_montage(mapped, repair)
     times_s = frame_times(recording, rate)
     used = "none" if recording.holds_envelope else preset
-    envelopes, words, delay_ms = _muscle_envelopes(recording, found, times_s, chosen, repair)
-    normal = normalise(envelopes, rate, found.muscles, profile, used)
-    return Activity(
-        values=normal.apply(envelopes),
-        rate_hz=rate,
-        muscles=found.muscles,
-        baseline=normal.baseline,
-        scale=normal.scale,
-        channels=tuple(found.channels.values()),
-        filters=(*unmixed, *words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes),
-        delay_ms=delay_ms,
-        unmapped=found.unmapped,
-        events=tuple((e.onset_s, e.name, e.duration_s) for e in recording.events),
-        source={
-            **recording.source,
-            "preset": used,
-            "montage": found.origin,
-            "silent": list(normal.silent),
-            **({"repair": repair} if repair else {}),
-        },
+    envelopes, words, delay_ms = _muscle_envelopes(
+        recording, found, times_s, chosen, repair, on_progress
     )
+    normal = normalise(envelopes, rate, found.muscles, profile, used)
+    unclamped = normal.unclamped(envelopes)
+    values = np.maximum(unclamped, 0.0)
+    words = (*unmixed, *words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes)
+    notes = {"preset": used, "montage": found.origin, "silent": list(normal.silent)}
+    notes |= {"repair": repair} if repair else {}
+    notes |= {RECIPE: sealed(origin, values)} if origin else {}
+    return Activity(
+        values, rate, found.muscles, normal.baseline, normal.scale,
+        channels=tuple(found.channels.values()), filters=words, delay_ms=delay_ms,
+        unmapped=found.unmapped, source={**recording.source, **notes}, unclamped=unclamped,
+        events=tuple((e.onset_s, e.name, e.duration_s) for e in recording.events),
+    )  # fmt: skip
 
 
 def _unmixed(recording: Recording, profile: Any) -> tuple[Recording, tuple[str, ...]]:
@@ -158,6 +164,7 @@ def _muscle_envelopes(
     times_s: np.ndarray,
     preset: Preset,
     repair: Mapping[str, str],
+    on_progress: OnShare | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...], float]:
     """Envelope of each muscle of the montage, the steps in words, and the delay in ms."""
     channels = list(dict.fromkeys(found.channels.values()))
@@ -167,7 +174,9 @@ def _muscle_envelopes(
     if recording.holds_envelope:
         envelopes, words, delay_ms = _held_envelopes(blanked, indices, times_s)
     else:
-        envelopes, words, delay_ms = filtered_envelopes(blanked, indices, times_s, preset)
+        envelopes, words, delay_ms = filtered_envelopes(
+            blanked, indices, times_s, preset, on_progress
+        )
     for channel, gaps in bad.items():
         k = channels.index(channel)
         envelopes[:, k] = gaps.bridge(envelopes[:, k], times_s)
@@ -214,7 +223,11 @@ def _held_envelopes(
 
 
 def filtered_envelopes(
-    recording: Recording, indices: list[int], times_s: np.ndarray, preset: Preset
+    recording: Recording,
+    indices: list[int],
+    times_s: np.ndarray,
+    preset: Preset,
+    on_progress: OnShare | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...], float]:
     """Envelopes of raw channels by a preset, before any normalisation.
 
@@ -226,6 +239,8 @@ def filtered_envelopes(
     times_s : numpy.ndarray
         Where the envelopes are wanted, seconds after the first sample.
     preset : Preset
+    on_progress : callable, optional
+        As for :func:`to_activity`.
 
     Returns
     -------
@@ -251,9 +266,20 @@ def filtered_envelopes(
         centred: np.ndarray = np.empty(len(raw), _precision(n))
         return run(np.subtract(raw, mean, out=centred, casting="same_kind"))
 
-    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-        columns = list(pool.map(one, indices))
+    columns = list(_in_pairs(one, indices, on_progress))
     return np.stack(columns, axis=1), ("mean removed", *words, "clamped at 0"), delay_ms
+
+
+def _in_pairs(
+    one: Callable[[int], np.ndarray], indices: list[int], on_progress: OnShare | None
+) -> Iterator[np.ndarray]:
+    """``one(index)`` for all, a few at a time, so that a cancelled job leaves no thread at work."""
+    at_once = min(_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(at_once) as pool:
+        for start in range(0, len(indices), at_once):
+            yield from pool.map(one, indices[start : start + at_once])
+            if on_progress is not None:
+                on_progress(min(1.0, (start + at_once) / len(indices)))
 
 
 def _runner(

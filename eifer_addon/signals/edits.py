@@ -18,6 +18,7 @@ from ..errors import EiferError
 from .activity import Activity
 from .montage import muscle_names
 from .one_euro import OneEuro, one_euro_delay_ms
+from .origin import RECIPE, opened_note, sealed
 from .recording import Recording
 
 FORMAT_VERSION = 1
@@ -26,7 +27,7 @@ _OTHER = {"left": "right", "right": "left"}
 #: Lowest and highest of each number; the panel's sliders use the same.
 LIMITS: dict[str, tuple[float, float]] = {
     "gain": (0.0, 10.0),
-    "baseline": (0.0, 0.9),
+    "baseline": (-0.9, 0.9),
     "delay_ms": (-1000.0, 1000.0),
     "min_cutoff_hz": (0.0, 50.0),
     "beta": (0.0, 100.0),
@@ -46,8 +47,8 @@ class Edits:
     swap_sides : bool
         What was recorded on the left drives the right and the other way round.
     baseline : mapping of str to float
-        By muscle, how far rest is raised, as a part of full effort (0 to 0.9). Full effort
-        stays 1.
+        By muscle, how far rest is raised (0 to 0.9) or lowered (down to -0.9), as a part of full
+        effort. Full effort stays 1. Lowering needs what lay below rest (`Activity.unclamped`).
     gain : mapping of str to float
         Factor by muscle (0 to 10). ``"zygomaticus"`` means both sides, ``"zygomaticus.left"``
         goes before it; the same holds for `baseline`.
@@ -191,18 +192,41 @@ def apply_edits(signal: Activity | Recording, edits: Edits, **conversion: Any) -
     return activity if edits.is_neutral else _edited(activity, edits)
 
 
-def _edited(activity: Activity, edits: Edits) -> Activity:
+def _edited(measured: Activity, edits: Edits) -> Activity:
     """All edits but the preset, in their order."""
     words: list[str] = []
+    activity = measured
     if edits.swap_sides:
         activity = _with_sides_swapped(activity)
         words.append("left and right swapped")
     rest, lacking_rest = _per_muscle(edits.baseline, activity.muscles, 0.0)
     gain, lacking_gain = _per_muscle(edits.gain, activity.muscles, 1.0)
-    values = np.maximum(activity.values.astype(np.float64) - rest, 0.0) / (1.0 - rest) * gain
-    words += _listed("rest raised by", edits.baseline) + _listed("gain", edits.gain)
+    values = np.maximum(_above_rest(activity, rest) - rest, 0.0) / (1.0 - rest) * gain
+    words += _listed("rest moved by", edits.baseline) + _listed("gain", edits.gain)
     if lacking := sorted({*lacking_rest, *lacking_gain}):
         words.append(f"edits of muscles that were not recorded left out: {', '.join(lacking)}")
+    values = _shaped(values, activity, edits, words)
+    if edits.delay_ms:
+        words.append(f"moved by {edits.delay_ms:+g} ms")
+    # Zero gain has no finite scale; the scale then stays what was measured.
+    scale = activity.scale * (1.0 - rest) / np.where(gain > 0, gain, 1.0)
+    result = values.astype(np.float32)
+    note = _edited_note(measured, result, edits)
+    return replace(
+        activity,
+        values=result,
+        baseline=activity.baseline + rest * activity.scale,
+        scale=scale,
+        filters=(*activity.filters, *words),
+        delay_ms=round(activity.delay_ms + edits.smoothing_delay_ms, 1),
+        start_s=activity.start_s + edits.delay_ms / 1000.0,
+        source={**activity.source, "edits": edits.as_document(), **note},
+        unclamped=None,
+    )
+
+
+def _shaped(values: np.ndarray, activity: Activity, edits: Edits, words: list[str]) -> np.ndarray:
+    """Symmetry, smoothing and dead zone; what was done is added to `words`."""
     if edits.symmetry:
         values = _symmetrical(values, activity.muscles, edits.symmetry)
         words.append(f"symmetry {edits.symmetry:g}")
@@ -213,20 +237,29 @@ def _edited(activity: Activity, edits: Edits) -> Activity:
     if edits.dead_zone:
         values = np.clip(2.0 * (values - edits.dead_zone), 0.0, values)
         words.append(f"dead zone {edits.dead_zone:g}")
-    if edits.delay_ms:
-        words.append(f"moved by {edits.delay_ms:+g} ms")
-    # Zero gain has no finite scale; the scale then stays what was measured.
-    scale = activity.scale * (1.0 - rest) / np.where(gain > 0, gain, 1.0)
-    return replace(
-        activity,
-        values=values.astype(np.float32),
-        baseline=activity.baseline + rest * activity.scale,
-        scale=scale,
-        filters=(*activity.filters, *words),
-        delay_ms=round(activity.delay_ms + edits.smoothing_delay_ms, 1),
-        start_s=activity.start_s + edits.delay_ms / 1000.0,
-        source={**activity.source, "edits": edits.as_document()},
-    )
+    return values
+
+
+def _above_rest(activity: Activity, rest: np.ndarray) -> np.ndarray:
+    """Values (n_frames, n_muscles) before anything is cut at rest, where rest shall be lower."""
+    known = activity.unclamped
+    if known is not None and np.array_equal(np.maximum(known, 0.0), activity.values):
+        return known.astype(np.float64)
+    if (rest < 0).any():
+        raise EiferError(
+            "Rest cannot be lowered here: what lay below it is not known any more.",
+            "Start from the recording.",
+        )
+    return activity.values.astype(np.float64)
+
+
+def _edited_note(activity: Activity, values: np.ndarray, edits: Edits) -> dict[str, Any]:
+    """How to make it again, with the edits; nothing once edits were put on edits."""
+    note = opened_note(activity.source.get(RECIPE), activity.values)
+    if note is None or "edits" in note:
+        return {RECIPE: None} if RECIPE in activity.source else {}
+    document = edits.changed({"preset": ""}).as_document()
+    return {RECIPE: sealed({**note, "edits": document}, values)}
 
 
 def _smoothing_words(edits: Edits) -> str:
@@ -266,6 +299,7 @@ def _with_sides_swapped(activity: Activity) -> Activity:
     return replace(
         activity,
         values=activity.values[:, places],
+        unclamped=None if activity.unclamped is None else activity.unclamped[:, places],
         muscles=tuple(renamed[k] for k in places),
         baseline=activity.baseline[places],
         scale=activity.scale[places],

@@ -61,8 +61,11 @@ class Normalisation:
 
     def apply(self, envelopes: np.ndarray) -> np.ndarray:
         """``max(0, (envelope - baseline) / scale)`` of (n_frames, n_muscles), float32."""
-        values = (envelopes - self.baseline) / self.scale
-        return np.maximum(values, 0.0).astype(np.float32)
+        return np.maximum(self.unclamped(envelopes), 0.0)
+
+    def unclamped(self, envelopes: np.ndarray) -> np.ndarray:
+        """``(envelope - baseline) / scale`` of (n_frames, n_muscles), float32, below rest too."""
+        return ((envelopes - self.baseline) / self.scale).astype(np.float32)
 
 
 def normalise(

@@ -59,6 +59,9 @@ class Recording:
     read_channel : callable or None
         ``read_channel(index, start, stop) -> (stop - start,)``, where the format can give one
         channel without reading the others.
+    opened : mapping
+        ``path`` and ``choices`` that `read_recording` was given; empty for one that comes from no
+        file. Not saved.
     """
 
     channels: tuple[str, ...]
@@ -70,6 +73,7 @@ class Recording:
     source: Mapping[str, Any] = field(default_factory=dict)
     holds_envelope: bool = False
     read_channel: Callable[[int, int, int], np.ndarray] | None = None
+    opened: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_array(

@@ -9,6 +9,8 @@ format's library (edfio), NumPy, and `signals.recording`, `signals.montage`, `er
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,11 @@ def read_recording(path: str | Path, **choices: Any) -> Recording:
         recording = reader.read(source, chosen)
     except OSError as error:
         raise unreadable(source, error) from error
-    return finish(recording, chosen)
+    opened = {
+        "path": str(source.absolute()),
+        "choices": json.loads(json.dumps(choices, default=str)),
+    }
+    return replace(finish(recording, chosen), opened=opened)
 
 
 def list_contents(path: str | Path) -> list[Row]:
