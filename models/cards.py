@@ -45,6 +45,8 @@ class ModelCard:
         Side of square image input in pixels.
     licence, author, training_data, metrics, sources
         Provenance.
+    states : mapping of str to str
+        Of a recurrent model: input that takes a state, and the output with its next value.
     """
 
     name: str
@@ -62,10 +64,14 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
+    states: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The card as JSON text."""
-        return json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        if not self.states:  # then the card is what it was before there were states
+            del values["states"]
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> ModelCard:
@@ -82,6 +88,7 @@ class ModelCard:
             for name in ("name", "kind", "space"):
                 if not isinstance(values[name], str):
                     raise TypeError(f"'{name}' is not text")
+            values["states"] = {str(k): str(v) for k, v in dict(values.get("states", {})).items()}
             card = cls(**values)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise EiferError(

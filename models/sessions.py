@@ -8,7 +8,7 @@ one thread against 24 for two with spinning), and Blender's own threads are left
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,8 @@ class Model:
     dtype : numpy.dtype
         What the input is converted to.
     output_names : tuple of str
+    state_shapes : mapping of str to tuple
+        Shape of each further input of a recurrent model, which its card pairs with an output.
     """
 
     card: ModelCard
@@ -63,6 +65,7 @@ class Model:
     dtype: np.dtype[Any]
     output_names: tuple[str, ...]
     _session: Any = field(repr=False, compare=False)
+    state_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def run(self, array: np.ndarray) -> np.ndarray:
         """Run the model and give its first output.
@@ -89,6 +92,36 @@ class Model:
         with _onnx_errors(self.where):
             outputs = self._session.run(list(self.output_names), {self.input_name: checked})
         return dict(zip(self.output_names, outputs, strict=True))
+
+    def first_states(self) -> dict[str, np.ndarray]:
+        """The memory of a recurrent model before its first frame, by input."""
+        return {name: np.zeros(shape, np.float32) for name, shape in self.state_shapes.items()}
+
+    def step(
+        self, array: np.ndarray, states: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Run one frame of a model that is fed again and again.
+
+        Parameters
+        ----------
+        array : numpy.ndarray
+            Finite numbers of the model's shape and dtype; they are not checked again.
+        states : mapping of str to numpy.ndarray
+            From :meth:`first_states` or the frame before.
+
+        Returns
+        -------
+        output : numpy.ndarray
+            The first output.
+        states : dict of str to numpy.ndarray
+            For the next frame.
+        """
+        pairs = {name: self.card.states[name] for name in self.state_shapes}
+        with _onnx_errors(self.where):
+            found = self._session.run(
+                [self.output_names[0], *pairs.values()], {self.input_name: array, **states}
+            )
+        return found[0], dict(zip(pairs, found[1:], strict=True))
 
     def _check(self, array: np.ndarray) -> np.ndarray:
         values = np.asarray(array)
@@ -199,18 +232,40 @@ def _open(data: bytes, where: str, card: ModelCard) -> Model:
         options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
     with _onnx_errors(where):
         session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    inputs = session.get_inputs()
+    states, inputs = _split_inputs(session, card, where)
     if len(inputs) != 1 or inputs[0].type not in _DTYPES:
         raise EiferError(
             f"{where} takes {len(inputs)} inputs of the types "
             f"{', '.join(i.type for i in inputs) or 'none'}; one input of real numbers is needed.",
-            "Export the model with a single input.",
+            "Export the model with a single input, or name its states in the card.",
         )
     shape = tuple(n if isinstance(n, int) else None for n in inputs[0].shape)
     return Model(
         card, hashlib.sha256(data).hexdigest(), where, inputs[0].name, shape,
         np.dtype(_DTYPES[inputs[0].type]), tuple(o.name for o in session.get_outputs()), session,
+        states,
     )  # fmt: skip
+
+
+def _split_inputs(
+    session: Any, card: ModelCard, where: str
+) -> tuple[dict[str, tuple[int, ...]], list[Any]]:
+    """Shapes of the inputs that the card calls states, and the other inputs."""
+    inputs = {i.name: i for i in session.get_inputs()}
+    outputs = {o.name for o in session.get_outputs()}
+    for name, following in card.states.items():
+        if name not in inputs or following not in outputs or inputs[name].type != "tensor(float)":
+            raise EiferError(
+                f"The card of {where} pairs the state '{name}' with '{following}', which the "
+                "network does not have as float32.",
+                "Export the model again with a card that fits.",
+            )
+    # One face at a time: an axis of any length is the batch.
+    shapes = {
+        name: tuple(n if isinstance(n, int) else 1 for n in inputs[name].shape)
+        for name in card.states
+    }
+    return shapes, [i for name, i in inputs.items() if name not in card.states]
 
 
 def _check_against_card(model: Model) -> None:

@@ -6,6 +6,8 @@ and a recording that goes through at once show the same envelope.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import signal
 
@@ -57,6 +59,23 @@ class CausalChain:
         if self._low_pass is None:
             length = max(1, round(self.preset.window_s * self.rate_hz))
             self._window = MovingMean(length, self.n_channels)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the next sample depends on, as arrays; for :meth:`restore`."""
+        found = {
+            "band": self._band_state, "fir": self._fir_state, "smooth": self._smooth_state,
+            **({} if self._window is None else self._window.state()),
+        }  # fmt: skip
+        return {name: array.copy() for name, array in found.items() if array is not None}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.reset()
+        self._band_state = state.get("band")
+        self._fir_state = state.get("fir")
+        self._smooth_state = state.get("smooth")
+        if self._window is not None:
+            self._window.restore(state)
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """Envelope of the next samples.
@@ -130,6 +149,14 @@ class MovingMean:
         # A whole block of the past and what there is of the present one.
         self._kept = np.zeros((n_channels, length))
         self._seen = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the next sample depends on."""
+        return {"window": self._kept, "window_seen": np.array(self._seen)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self._kept, self._seen = np.array(state["window"]), int(state["window_seen"])
 
     def process(self, values: np.ndarray) -> np.ndarray:
         """Means ending at each of the next samples, shape (n_channels, n).

@@ -7,6 +7,8 @@ same however the frames are cut into chunks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..errors import EiferError
@@ -53,6 +55,16 @@ class OneEuro:
         """Forget everything: the next frame is the first one."""
         self._value: np.ndarray | None = None
         self._speed: np.ndarray | None = None
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the next frame depends on, as arrays; for :meth:`restore`."""
+        if self._value is None or self._speed is None:
+            return {}
+        return {"value": self._value.copy(), "speed": self._speed.copy()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self._value, self._speed = state.get("value"), state.get("speed")
 
     def process(self, frames: np.ndarray) -> np.ndarray:
         """Filter the next frames.
