@@ -1,0 +1,205 @@
+"""Child processes of this package: the parent's side, which never blocks, and the child's.
+
+A child is started with the interpreter that runs now and with its packages. Both sides talk in
+lines of JSON over the child's standard input and output. A child ends when its standard input is
+closed, which happens by itself when the parent ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+_ENTRY = Path(__file__).with_name("entry.py")
+#: One thread per library: the work is small, and Blender wants the cores.
+_ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+_BLOCK, _LAST_WORDS = 1 << 16, 2000
+
+
+class Lines:
+    """The complete lines that wait in a pipe; asking for them never blocks.
+
+    Parameters
+    ----------
+    stream : binary file
+        The reading end of a pipe.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._rest = b""
+        self.at_end = False
+        if os.name != "nt":  # pipes of Windows are looked at before they are read
+            os.set_blocking(stream.fileno(), False)
+
+    def read(self) -> list[str]:
+        """Lines that came since the last call, without their ends."""
+        while (block := self._block()) is not None:
+            self._rest += block
+        *lines, self._rest = self._rest.split(b"\n")
+        return [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+
+    def _block(self) -> bytes | None:
+        """Some bytes; None when there are none now."""
+        if self.at_end or self._stream.closed:
+            return None
+        try:
+            if waiting_bytes(self._stream) == 0:
+                return None
+            block = os.read(self._stream.fileno(), _BLOCK)
+        except BlockingIOError:
+            return None
+        except OSError:  # Windows says so when the other end is closed
+            block = b""
+        self.at_end = not block
+        return block or None
+
+
+def waiting_bytes(stream: IO[bytes]) -> int | None:
+    """How many bytes a read would give on Windows; None elsewhere, where reads do not block."""
+    if os.name != "nt":
+        return None
+    winapi, msvcrt = importlib.import_module("_winapi"), importlib.import_module("msvcrt")
+    return int(winapi.PeekNamedPipe(msvcrt.get_osfhandle(stream.fileno()), 0)[0])
+
+
+class Child:
+    """The parent's side of a child process.
+
+    Parameters
+    ----------
+    module : str
+        Name of a module of this folder with ``main(arguments: list[str]) -> int``.
+    *arguments : str
+    environment : mapping, optional
+        Added to the child's environment.
+    """
+
+    def __init__(
+        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> None:
+        # The child's errors: a pipe that nobody reads would block it when it is full.
+        self._complaints: Any = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
+        given = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        # A group of its own, so that Ctrl-C in a terminal reaches the parent alone.
+        alone: dict[str, Any] = (
+            {"creationflags": getattr(subprocess, "CREATE_NO_WINDOW", 0)}
+            if os.name == "nt"
+            else {"process_group": 0}
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_ENTRY), module, *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, bufsize=0,
+            env={**given, **_ONE_THREAD, **(environment or {})}, **alone,
+        )  # fmt: skip
+        self._input: Any = self._process.stdin
+        self._output: Any = self._process.stdout
+        self._lines = Lines(self._output)
+        if os.name != "nt":
+            os.set_blocking(self._input.fileno(), False)
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child runs."""
+        return self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for a signal."""
+        return self._process.poll()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What the child said since the last call, oldest first."""
+        found = []
+        for line in self._lines.read():
+            with contextlib.suppress(ValueError):  # a library may print to standard output
+                said = json.loads(line)
+                if isinstance(said, dict):
+                    found.append(said)
+        return found
+
+    def send(self, message: Mapping[str, Any]) -> bool:
+        """Say something to the child; False when it is gone or does not listen."""
+        try:
+            return self._input.write(json.dumps(message).encode() + b"\n") is not None
+        except (OSError, ValueError):  # ValueError: `end` has closed the pipe
+            return False
+
+    def end(self) -> None:
+        """Ask the child to end, without waiting."""
+        with contextlib.suppress(OSError):
+            self._input.close()
+
+    def close(self, patience_s: float = 2.0) -> None:
+        """Ask the child to end, wait, and kill it when it does not."""
+        self.end()
+        try:
+            self._process.wait(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._output.close()
+        self._complaints.close()
+
+    def last_words(self) -> str:
+        """The last line that the child wrote to standard error."""
+        if self._complaints.closed:
+            return ""
+        size = self._complaints.seek(0, os.SEEK_END)
+        self._complaints.seek(max(0, size - _LAST_WORDS))
+        lines = self._complaints.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+class Parent:
+    """The child's side: what the parent asks for, and whether it is still there."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self._asked: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, name="parent", daemon=True).start()
+
+    def _listen(self) -> None:
+        # Not through `sys.stdin`, whose lock a waiting thread would hold when Python ends.
+        handle, rest = sys.stdin.fileno(), b""
+        while block := os.read(handle, _BLOCK):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                with contextlib.suppress(ValueError):
+                    said = json.loads(line)
+                    if isinstance(said, dict):
+                        self._asked.put(said)
+        self.ended.set()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What the parent said since the last call, oldest first."""
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._asked.get_nowait())
+        return found
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Say something to the parent; when it is gone, `ended` is set instead."""
+        try:
+            sys.stdout.write(json.dumps(message) + "\n")
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            self.ended.set()

@@ -1,0 +1,123 @@
+"""The list of streams that a child process keeps for Blender."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eifer.eifer_addon.live.processes import Child
+from eifer.eifer_addon.live.source_watch import SourceWatch
+from eifer.eifer_addon.live.stream_facts import StreamFacts
+
+Outlet = Callable[..., subprocess.Popen[str]]
+SAMPLES = np.zeros((2, 10))
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def watch() -> Iterator[SourceWatch]:
+    made = SourceWatch()
+    yield made
+    made.close()
+
+
+def until(found: Callable[[], object]) -> bool:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if found():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def named(watch: SourceWatch, name: str) -> list[StreamFacts]:
+    return [facts for facts in watch.poll() if facts.name == name]
+
+
+def test_the_list_refreshes_by_itself(
+    watch: SourceWatch, lsl_outlet: Outlet, unique_name: str
+) -> None:
+    watch.start()
+    assert watch.poll() == ()
+    sender = lsl_outlet(SAMPLES, 100.0, unique_name, channels=["Zyg li", "Zyg re"])
+    assert until(lambda: named(watch, unique_name))
+    assert until(lambda: named(watch, unique_name)[0].channels == ("Zyg li", "Zyg re"))
+    sender.kill()
+    assert until(lambda: not named(watch, unique_name))
+    assert watch.error is None
+
+
+def test_a_killed_list_says_so_and_comes_back(
+    watch: SourceWatch, lsl_outlet: Outlet, unique_name: str
+) -> None:
+    lsl_outlet(SAMPLES, 100.0, unique_name)
+    watch.start()
+    assert until(lambda: named(watch, unique_name))
+    assert watch._child is not None
+    os.kill(watch._child.pid, signal.SIGKILL)
+    assert until(lambda: watch.poll() == () and watch.error is not None)
+    assert "ended" in str(watch.error)
+    assert until(lambda: named(watch, unique_name))
+    assert watch.error is None
+
+
+def test_a_missing_library_becomes_a_sentence(
+    watch: SourceWatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "liblsl.so"
+    damaged.write_bytes(b"not a library")
+    monkeypatch.setenv("PYLSL_LIB", str(damaged))
+    watch.start()
+    assert until(lambda: watch.poll() == () and watch.error is not None)
+    assert "liblsl could not be loaded" in str(watch.error)
+
+
+def test_blenders_own_process_never_loads_liblsl() -> None:
+    code = (
+        "import sys; from eifer.eifer_addon.live.source_watch import SourceWatch\n"
+        "watch = SourceWatch(); watch.start(); watch.poll(); watch.close()\n"
+        "print('pylsl' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_a_child_ends_when_its_parent_is_killed() -> None:
+    code = (
+        "import time; from eifer.eifer_addon.live.processes import Child\n"
+        "child = Child('lister'); print(child.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait(timeout=PATIENCE_S)
+    parent.stdout.close()
+    assert until(lambda: not is_running(child))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_what_a_child_said_last_is_kept() -> None:
+    child = Child("no_such_module")
+    assert until(lambda: not child.is_alive)
+    assert child.messages() == []
+    assert "no_such_module" in child.last_words()
+    assert child.send({"too": "late"}) in (True, False)
+    child.close()
+    assert not child.send({"too": "late"})
