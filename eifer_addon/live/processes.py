@@ -18,7 +18,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 _ENTRY = Path(__file__).with_name("entry.py")
 #: One thread per library: the work is small, and Blender wants the cores.
@@ -104,8 +104,8 @@ class Child:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, bufsize=0,
             env={**given, **_ONE_THREAD, **(environment or {})}, **alone,
         )  # fmt: skip
-        self._input: Any = self._process.stdin
-        self._output: Any = self._process.stdout
+        self._input = cast("IO[bytes]", self._process.stdin)
+        self._output = cast("IO[bytes]", self._process.stdout)
         self._lines = Lines(self._output)
         if os.name != "nt":
             os.set_blocking(self._input.fileno(), False)
