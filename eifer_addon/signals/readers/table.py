@@ -130,7 +130,7 @@ def _rate(
             f"{path.name} says no sampling rate and has no time column.",
             "Give the rate with rate_hz=, for example rate_hz=1000.",
         )
-    return rate_of_times(path, layout, time, layout.names[roles.time])
+    return rate_of_times(path, layout.skip, time, layout.names[roles.time])
 
 
 def _stated_rate(metadata: Mapping[str, str]) -> float | None:
@@ -142,10 +142,11 @@ def _stated_rate(metadata: Mapping[str, str]) -> float | None:
     return None
 
 
-def rate_of_times(
-    path: Path, layout: Layout, time: np.ndarray, name: str
-) -> tuple[float, list[str]]:
-    """The rate in Hz that a column of times (n,) tells, and notes on how it was understood."""
+def rate_of_times(path: Path, skip: int, time: np.ndarray, name: str) -> tuple[float, list[str]]:
+    """The rate in Hz that a column of times (n,) tells, and notes on how it was understood.
+
+    `skip` lines stand above the first of them.
+    """
     steps = np.diff(time)
     if len(time) < 2 or not np.all(np.isfinite(time)) or np.median(steps) <= 0:
         raise EiferError(
@@ -155,7 +156,7 @@ def rate_of_times(
     usual = float(np.median(steps))
     widest = int(np.argmax(np.abs(steps - usual)))
     if steps[widest] > _LONGEST_GAP * usual or steps[widest] < -usual:
-        line = layout.skip + widest + 2
+        line = skip + widest + 2
         raise EiferError(
             f"The time column '{name}' of {path.name} jumps by {steps[widest]:g} at line {line}, "
             f"where {usual:g} is usual.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ class Layout:
     metadata : mapping
         What the comment lines say, keys in lower case.
     encoding : str
+    comments : bool
+        True when lines such as ``#Key,value`` stand between the rows and are passed over.
     """
 
     names: tuple[str, ...]
@@ -54,6 +57,12 @@ class Layout:
     numeric: tuple[bool, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
     encoding: str = "utf-8-sig"
+    comments: bool = False
+
+    def is_row(self, line: str) -> bool:
+        """False for an empty line, and for a comment where these are passed over."""
+        told = self.comments and line.startswith("#") and line[1:2].isalpha()
+        return bool(line.strip()) and not told
 
     def cells(self, line: str) -> list[str]:
         """The cells of one line."""
@@ -86,7 +95,7 @@ def sniff(name: str, head: bytes) -> Layout | None:
         The first 64 kB or so; a last broken line is ignored.
     """
     del name
-    encoding = _encoding(head)
+    encoding = encoding_of(head)
     if encoding is None:
         return None
     text = head.decode(encoding, errors="replace")
@@ -168,9 +177,9 @@ def load_texts(path: Path, column: int, layout: Layout) -> list[str]:
 
 def _rows(stream: Iterator[str], layout: Layout) -> Iterator[str]:
     for number, line in enumerate(stream):
-        if number >= layout.skip and line.strip():
-            plain = line.replace(",", ".") if layout.decimal == "," else line
-            yield plain.replace('"', "")
+        if number >= layout.skip and layout.is_row(line):
+            plain = _unquoted(line, layout.delimiter)
+            yield plain.replace(",", ".") if layout.decimal == "," else plain
 
 
 def _load_carefully(path: Path, layout: Layout, wanted: Sequence[int]) -> np.ndarray:
@@ -178,9 +187,9 @@ def _load_carefully(path: Path, layout: Layout, wanted: Sequence[int]) -> np.nda
     rows: list[list[float]] = []
     with path.open(encoding=layout.encoding, errors="replace") as stream:
         for number, line in enumerate(stream, start=1):
-            if number <= layout.skip or not line.strip():
+            if number <= layout.skip or not layout.is_row(line):
                 continue
-            cells = layout.cells(line.replace('"', ""))
+            cells = layout.cells(line)
             if len(cells) != width:
                 raise EiferError(
                     f"Line {number} of {path.name} has {len(cells)} columns instead of {width}.",
@@ -204,7 +213,8 @@ def _value(path: Path, line: int, layout: Layout, cell: str, column: int) -> flo
         ) from error
 
 
-def _encoding(head: bytes) -> str | None:
+def encoding_of(head: bytes) -> str | None:
+    """The encoding of a text by its first bytes; None for what is no text."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
@@ -238,8 +248,21 @@ def _delimiter(body: list[str]) -> str | None:
 
 
 def _split(line: str, delimiter: str | None) -> list[str]:
-    cells = line.strip("\r\n").split(delimiter)
-    return [cell.strip().strip('"').strip() for cell in cells]
+    cells = _unquoted(line, delimiter).strip("\r\n").split(delimiter)
+    return [cell.strip() for cell in cells]
+
+
+def _unquoted(line: str, delimiter: str | None) -> str:
+    """A line without its quotes; a delimiter inside them is a part of the text and goes, too."""
+    if '"' not in line:
+        return line
+    if delimiter is None or delimiter not in "".join(line.split('"')[1::2]):
+        return line.replace('"', "")
+    try:
+        cells = next(csv.reader([line.strip("\r\n")], delimiter=delimiter), [])
+    except csv.Error:
+        return line.replace('"', "")
+    return delimiter.join(cell.replace(delimiter, " ") for cell in cells)
 
 
 def _decimal(table: list[list[str]], delimiter: str | None) -> str:

@@ -1,15 +1,17 @@
-"""Text exports of amplifier makers that a general table reader would misread.
+"""Text exports of Noraxon and emteqPRO that a general table reader would misread.
 
-Delsys (EMGworks, Trigno): lines of text, then a column of times beside every channel, at rates of
-their own. Noraxon (MR): lines of text, then time, activity, markers and channels. emteqPRO: ``#``
-lines, then columns such as ``Emg/Raw[LeftZygomaticus]`` among those of other sensors. Written after
-public descriptions and other people's readers of these exports; no originals were at hand.
+Noraxon (myoRESEARCH 3 and 4): two lines about the recording, then time, activity, markers and
+channels. emteqPRO: ``#`` lines, also between the rows, and columns such as
+``Emg/Raw[LeftZygomaticus]`` or ``Emg/Raw[3]`` among those of other sensors. Written after public
+readers of these exports and the head of an export of myoRESEARCH 4.2.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +19,18 @@ import numpy as np
 from ...errors import EiferError
 from ...files import sha256_of
 from ..recording import Event, Recording
-from .base import Choices, Reader, check_finite, plain_unit, unique_names
+from .base import Choices, Reader, check_finite, one_line, plain_unit, unique_names
 from .table import rate_of_times
 from .text import Layout, load_columns, load_texts, sniff
 
 _HEAD_BYTES = 1 << 16
 _MOST_PREAMBLE = 200
-_DELSYS_TIME = re.compile(r"^X\s*[\[(]s[\])]$")
 _UNIT = re.compile(r"\s*(?:[\[(]\s*([^\])]{1,6})\s*[\])]|,\s*([munµμ]?V))\s*$")
 _EMTEQ = re.compile(r"^Emg/(Raw|Filtered|Amplitude)\[(\w+)\]$", re.IGNORECASE)
 _NORAXON_EXTRA = ("time", "activity", "marker", "frame", "index", "sync")
-_SIDE_WORDS = (("LT ", "left "), ("RT ", "right "))
+_SIDES = {"LT": "left", "RT": "right"}
+#: A printed rate is taken when the times agree with it that far.
+_SAME_RATE = 1e-3
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
 
@@ -41,7 +44,7 @@ class _Export:
 
 
 def recognises(path: Path, head: bytes) -> bool:
-    """True for an export of one of the three makers."""
+    """True for an export of one of the two makers."""
     return _find(path, head) is not None
 
 
@@ -51,7 +54,7 @@ def read(path: Path, choices: Choices) -> Recording:
         export = _find(path, stream.read(_HEAD_BYTES))
     if export is None:
         raise EiferError(
-            f"{path.name} is no export of Delsys, Noraxon or emteqPRO.",
+            f"{path.name} is no export of Noraxon or emteqPRO.",
             "Leave format= out, so that the format is recognised.",
         )
     recording, notes = _MAKERS[export.maker](path, export, choices)
@@ -66,7 +69,7 @@ def _find(path: Path, head: bytes) -> _Export | None:
     """The export in the first bytes of a file, None when it is another table or none."""
     if b"\0" in head[:1024] and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return None
-    if not any(word in head for word in (b"X[s]", b"X [s]", b"X(s)", b"X (s)", b"Emg/", b"arker")):
+    if b"Emg/" not in head and b"arker" not in head:
         return None
     lines = head.splitlines(keepends=True)
     for start in range(min(len(lines), _MOST_PREAMBLE)):
@@ -77,20 +80,20 @@ def _find(path: Path, head: bytes) -> _Export | None:
         maker = _maker(names)
         if maker is None:
             continue
-        layout = sniff(path.name, b"".join(lines[start:]))
+        rows = [line for line in lines[start:] if not re.match(rb"#[A-Za-z]", line)]
+        layout = sniff(path.name, b"".join(rows))
         # The layout has a damaged header as a row of its own: then it is no table of this maker.
         if layout is None or len(layout.names) != len(layout.numeric):
             return None
         if _maker(list(layout.names)) != maker:
             return None
         preamble = b"".join(lines[:start]).decode("utf-8-sig", "replace")
-        return _Export(maker, replace(layout, skip=layout.skip + start), preamble)
+        layout = replace(layout, skip=layout.skip + start, comments=maker == "emteq")
+        return _Export(maker, layout, preamble)
     return None
 
 
 def _maker(names: list[str]) -> str | None:
-    if any(_DELSYS_TIME.match(name) for name in names):
-        return "delsys"
     if any(_EMTEQ.match(name) for name in names):
         return "emteq"
     plain = [name.lower() for name in names]
@@ -106,56 +109,6 @@ def _split_unit(name: str) -> tuple[str, str]:
     return name[: match.start()].strip(), plain_unit(match[1] or match[2])
 
 
-def _delsys(path: Path, export: _Export, choices: Choices) -> tuple[Recording, list[str]]:
-    """Channels of the fastest rate; each has its own times, and may end before the others."""
-    found = _delsys_channels(path, export.layout)
-    rates = sorted({rate for rate, _, _ in found}, reverse=True)
-    if not rates:
-        raise EiferError(f"{path.name} has no channel with times.", "Export it again.")
-    wanted = choices.rate_hz
-    rate = rates[0] if wanted is None else min(rates, key=lambda r: abs(r - wanted))
-    notes = []
-    kept = [entry for entry in found if entry[0] == rate]
-    left = [name for other, name, _ in found if other != rate]
-    if left:
-        notes.append(f"Channels at other rates than {rate:g} Hz were left out: {', '.join(left)}.")
-    n_samples = min(len(samples) for _, _, samples in kept)
-    if any(len(samples) != n_samples for _, _, samples in kept):
-        notes.append(f"Channels of different length were cut to {n_samples} samples.")
-    split = [_split_unit(name) for _, name, _ in kept]
-    labels, repeats = unique_names(name for name, _ in split)
-    recording = Recording.from_array(
-        np.stack([samples[:n_samples] for _, _, samples in kept]), rate, labels,
-        units=tuple(unit for _, unit in split),
-    )  # fmt: skip
-    return recording, notes + repeats
-
-
-def _delsys_channels(path: Path, layout: Layout) -> list[tuple[float, str, np.ndarray]]:
-    """Rate, name and samples of every channel that has times."""
-    names = layout.names[: len(layout.numeric)]
-    times = [k for k, name in enumerate(names) if _DELSYS_TIME.match(name)]
-    pairs = [
-        (time, k)
-        for time, end in zip(times, [*times[1:], len(names)], strict=True)
-        for k in range(time + 1, end)
-        if names[k]
-    ]
-    columns = sorted({k for pair in pairs for k in pair})
-    if not columns:
-        return []
-    values = load_columns(path, columns, layout).values
-    at = {k: position for position, k in enumerate(columns)}
-    found = []
-    for time, k in pairs:
-        own = values[:, at[time]]
-        length = int(np.count_nonzero(np.isfinite(own)))
-        if length > 1:
-            rate, _ = rate_of_times(path, layout, own[:length], "X [s]")
-            found.append((round(rate, 3), names[k], values[:length, at[k]]))
-    return found
-
-
 def _noraxon(path: Path, export: _Export, choices: Choices) -> tuple[Recording, list[str]]:
     layout = export.layout
     names = layout.names[: len(layout.numeric)]
@@ -168,32 +121,69 @@ def _noraxon(path: Path, export: _Export, choices: Choices) -> tuple[Recording, 
     if not channels:
         raise EiferError(f"{path.name} has no channel beside time and markers.", "Export it again.")
     values = load_columns(path, [0, *channels], layout).values
-    rate, notes = (
-        (choices.rate_hz, [])
-        if choices.rate_hz is not None
-        else rate_of_times(path, layout, values[:, 0], names[0])
-    )
+    if choices.rate_hz is not None:
+        rate, notes = choices.rate_hz, []
+    else:
+        rate, notes = rate_of_times(path, layout.skip, values[:, 0], f"{names[0]} [s]")
+        printed = _printed_rate(export.preamble)
+        if printed and abs(printed / rate - 1) <= _SAME_RATE:
+            rate = printed
     split = [_split_unit(names[k]) for k in channels]
     labels, repeats = unique_names(_spelled_side(name) for name, _ in split)
     marker = next(k for k, name in enumerate(plain) if "marker" in name)
-    texts = load_texts(path, marker, layout)
-    events = tuple(
-        Event(k / rate, text)
-        for k, text in enumerate(texts)
-        if text not in ("", "0", "0.0") and (k == 0 or texts[k - 1] != text)
-    )
+    events = _markers(load_texts(path, marker, layout), rate)
+    events += _activities(load_texts(path, plain.index("activity"), layout), rate)
     recording = Recording.from_array(
         np.ascontiguousarray(values[:, 1:].T), rate, labels,
-        units=tuple(unit for _, unit in split), events=events,
+        units=tuple(unit for _, unit in split),
+        events=tuple(sorted(events, key=lambda event: event.onset_s)),
     )  # fmt: skip
     return recording, notes + repeats
 
 
+def _markers(texts: list[str], rate: float) -> list[Event]:
+    return [
+        Event(k / rate, text)
+        for k, text in enumerate(texts)
+        if text not in ("", "0", "0.0") and (k == 0 or texts[k - 1] != text)
+    ]
+
+
+def _activities(texts: list[str], rate: float) -> list[Event]:
+    """Parts of the recording; a name stands where its part begins, and empty cells continue it."""
+    named = [(k, text) for k, text in enumerate(texts) if text]
+    starts = [(k, text) for n, (k, text) in enumerate(named) if n == 0 or named[n - 1][1] != text]
+    return [
+        Event(k / rate, text, (end - k) / rate)
+        for (k, text), (end, _) in zip(starts, [*starts[1:], (len(texts), "")], strict=True)
+        # "Activity" is what the program calls a recording that was not parted.
+        if text not in ("0", "0.0") and text.lower() != "activity"
+    ]
+
+
+def _printed_rate(preamble: str) -> float | None:
+    """What stands under ``frequency`` in the two lines about the recording."""
+    lines = [line for line in preamble.splitlines() if line.strip()]
+    for names, values in pairwise(lines):
+        delimiter = max(";\t,", key=names.count)
+        head = next(csv.reader([names], delimiter=delimiter), [])
+        if "frequency" not in head:
+            continue
+        row = next(csv.reader([values], delimiter=delimiter), [])
+        at = head.index("frequency")
+        number = _NUMBER.fullmatch(row[at].strip().replace(",", ".")) if at < len(row) else None
+        value = float(number[0]) if number else 0.0
+        return value if np.isfinite(value) and value > 0 else None
+    return None
+
+
 def _spelled_side(name: str) -> str:
-    """Noraxon's LT and RT in words."""
-    for short, word in _SIDE_WORDS:
-        if name.upper().startswith(short):
-            return word + name[len(short) :]
+    """Noraxon's LT and RT, before or behind the muscle, in words in front of it."""
+    words = name.split()
+    for at in (0, -1):
+        if len(words) > 1 and words[at].upper() in _SIDES:
+            side = _SIDES[words.pop(at).upper()]
+            return " ".join([side, *words])
     return name
 
 
@@ -215,24 +205,34 @@ def _emteq(path: Path, export: _Export, choices: Choices) -> tuple[Recording, li
     if choices.rate_hz is not None:
         rate = choices.rate_hz
     elif time is not None:
-        rate, notes = rate_of_times(path, layout, values[:, -1], names[time])
+        rate, notes = rate_of_times(path, layout.skip, values[:, -1], names[time])
     else:
         raise EiferError(f"{path.name} has no column of times.", "Give the rate with rate_hz=.")
     notes = [*notes, f"The columns Emg/{kind.capitalize()}[…] were read."]
     divisor = _divisor(export.preamble)
     samples = np.ascontiguousarray(values[:, : len(columns)].T)
-    if kind == "raw" and divisor is not None:
+    unit = "?"
+    if divisor is not None:  # it holds for all three kinds of columns
         samples, unit = samples / divisor, "V"
-    else:
-        unit = "?"
-    labels, repeats = unique_names(_words(name) for _, name in by_kind[kind])
+    ids = _ids(export.preamble)
+    labels, repeats = unique_names(_words(name, ids) for _, name in by_kind[kind])
     recording = Recording.from_array(samples, rate, labels, units=(unit,) * len(labels))
     return replace(recording, holds_envelope=kind == "amplitude"), notes + repeats
 
 
-def _words(name: str) -> str:
-    """``LeftZygomaticus`` as two words."""
+def _words(name: str, ids: list[str]) -> str:
+    """``LeftZygomaticus`` as two words; a number counts in the list of names."""
+    if name.isdecimal() and int(name) < len(ids):
+        name = ids[int(name)]
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+
+
+def _ids(preamble: str) -> list[str]:
+    """The names of the electrodes in the order of their numbers, where a line lists them."""
+    for line in preamble.splitlines():
+        if line.startswith("#Emg/Properties.ids[]"):
+            return [one_line(cell) for cell in line.split(",")[1:]]
+    return []
 
 
 def _divisor(preamble: str) -> float | None:
@@ -245,8 +245,6 @@ def _divisor(preamble: str) -> float | None:
     return None
 
 
-_MAKERS = {"delsys": _delsys, "noraxon": _noraxon, "emteq": _emteq}
+_MAKERS = {"noraxon": _noraxon, "emteq": _emteq}
 
-READER = Reader(
-    "vendor", "text exports of Delsys, Noraxon and emteqPRO (.csv, .txt)", recognises, read
-)
+READER = Reader("vendor", "text exports of Noraxon and emteqPRO (.csv, .txt)", recognises, read)
