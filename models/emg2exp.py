@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..eifer_addon.spaces import get_space
 from ..eifer_addon.track import ExpressionTrack
 from ..eifer_addon.version import software_version
 from .sessions import WEIGHTS, Model, load_model
+from .streaming import FrameRunner
 
 _OTHER_SIDE = {"left": "right", "right": "left"}
 
@@ -32,7 +33,9 @@ def emg_to_expression(
     *,
     fill: str = "rest",
 ) -> ExpressionTrack:
-    """Turn muscle activity into expression coefficients, frame by frame.
+    """Turn muscle activity into expression coefficients.
+
+    Models may work frame by frame, on a window of frames, or carry a state along.
 
     Parameters
     ----------
@@ -72,7 +75,15 @@ def emg_to_expression(
 def _run(model: Model, inputs: np.ndarray) -> np.ndarray:
     """All frames at once, which is faster, unless the model has a memory."""
     runner = FrameRunner(model)
-    return runner.run(inputs) if runner.remembers else model.run(inputs)
+    if not runner.remembers:
+        return model.run(inputs)
+    if not np.isfinite(inputs).all():
+        frame = int(np.argwhere(~np.isfinite(inputs))[0, 0])
+        raise EiferError(
+            f"The activity holds a value that is not a number at frame {frame}.",
+            "Mend or drop the frame before.",
+        )
+    return runner.run(inputs)
 
 
 def _recipe(
@@ -93,30 +104,59 @@ def _load(model: str | Path | None) -> Model:
     return default_model() if model is None else load_model(model, kind="emg2exp")
 
 
-def _inputs(activity: Activity, model: Model, fill: str) -> tuple[np.ndarray, dict[str, list[str]]]:
-    """Columns in the order of the card, and what became of the muscles."""
+def input_columns(
+    muscles: Sequence[str], model: Model, fill: str = "rest"
+) -> tuple[list[int | None], dict[str, list[str]]]:
+    """Which column of an activity each input of a model takes.
+
+    Parameters
+    ----------
+    muscles : sequence of str
+        The activity's columns.
+    model : Model
+    fill : {"rest", "mirror"}
+        As for :func:`emg_to_expression`.
+
+    Returns
+    -------
+    columns : list of int or None
+        One per input of the card; None for a muscle that rests.
+    notes : dict of str to list
+        ``missing_muscles``, ``mirrored_muscles``, ``unused_muscles``.
+    """
     if fill not in ("rest", "mirror"):
         raise EiferError(f"'{fill}' is no way to fill missing muscles.", "Use 'rest' or 'mirror'.")
-    wanted = model.card.inputs
+    wanted, there = model.card.inputs, list(muscles)
     notes: dict[str, list[str]] = {"missing_muscles": [], "mirrored_muscles": []}
-    notes["unused_muscles"] = [m for m in activity.muscles if m not in wanted]
-    if not set(wanted) & set(activity.muscles):
+    notes["unused_muscles"] = [m for m in there if m not in wanted]
+    if not set(wanted) & set(there):
         raise EiferError(
-            f"None of the activity's muscles ({', '.join(activity.muscles) or 'none'}) is known "
+            f"None of the activity's muscles ({', '.join(there) or 'none'}) is known "
             f"to the model '{model.card.name}'.",
             "Map the recording's channels to muscles such as 'zygomaticus.left'.",
         )
-    inputs = np.zeros((len(activity), len(wanted)), np.float32)
-    for k, name in enumerate(wanted):
+    columns: list[int | None] = []
+    for name in wanted:
         muscle, _, side = name.rpartition(".")
         other = f"{muscle}.{_OTHER_SIDE.get(side, '')}"
-        if name in activity.muscles:
-            inputs[:, k] = activity.column(name)
-        elif fill == "mirror" and other in activity.muscles:
-            inputs[:, k] = activity.column(other)
+        if name in there:
+            columns.append(there.index(name))
+        elif fill == "mirror" and other in there:
+            columns.append(there.index(other))
             notes["mirrored_muscles"].append(name)
         else:
+            columns.append(None)
             notes["missing_muscles"].append(name)
+    return columns, notes
+
+
+def _inputs(activity: Activity, model: Model, fill: str) -> tuple[np.ndarray, dict[str, list[str]]]:
+    """Columns in the order of the card, and what became of the muscles."""
+    columns, notes = input_columns(activity.muscles, model, fill)
+    inputs = np.zeros((len(activity), len(columns)), np.float32)
+    for k, column in enumerate(columns):
+        if column is not None:
+            inputs[:, k] = activity.values[:, column]
     return inputs, notes
 
 
