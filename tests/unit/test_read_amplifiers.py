@@ -49,19 +49,25 @@ def tar(path: Path, **files: bytes) -> Path:
     return path
 
 
-def otb_plus(path: Path, bits: int = 16, name: str = "QUATTROCENTO") -> np.ndarray:
-    """Two muscle channels and a ramp at 2048 Hz."""
+def otb_plus(
+    path: Path, bits: int = 16, name: str = "QUATTROCENTO", adapter: str = "BP"
+) -> np.ndarray:
+    """Two muscle channels and a ramp at 2048 Hz, and a marker that stands in two files."""
     counts = np.random.default_rng(0).integers(-3000, 3000, (1500, 4)).astype("<i2")
     xml = (
         f'<?xml version="1.0"?><Device Name="{name}" SampleFrequency="2048" '
         f'DeviceTotalChannels="4" ad_bits="{bits}"><Channels>'
-        '<Adapter ID="BP" Gain="150" ChannelStartIndex="1">'
+        f'<Adapter ID="{adapter}" Gain="150" ChannelStartIndex="1">'
         '<Channel Index="0" Gain="1" Muscle="Zygomaticus" Side="Left"/>'
         '<Channel Index="1" Gain="1" Muscle="Not defined" Side="Not defined"/></Adapter>'
         '<Adapter ID="AdapterControl" Gain="1" ChannelStartIndex="3">'
         '<Channel Index="0" ID="RampChannel"/></Adapter></Channels></Device>'
     )
-    tar(path, smile__sig=counts.tobytes(), smile__xml=xml.encode(), patient__xml=b"<p/>")
+    packed = counts.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3] if bits == 24 else counts
+    marker = b"<M><Marker><Milliseconds>250</Milliseconds><Description>smile</Description>"
+    marker += b"</Marker></M>"
+    tar(path, smile__sig=packed.tobytes(), smile__xml=xml.encode(), patient__xml=b"<p/>",
+        markers_0__xml=marker, markers_1__xml=marker)  # fmt: skip
     return counts[:, 1:3].T * 5e6 / 65536 / 150
 
 
@@ -92,7 +98,17 @@ def test_poly5_blocks_become_one_recording(tmp_path: Path, n: int, pad: bool) ->
     for start, stop in ((0, 10), (90, 100), (n // 2, n), (n - 1, n), (5, 5)):
         np.testing.assert_array_equal(recording.data(start, stop), recording.data()[:, start:stop])
     assert recording.channels == ("Zyg li", "Corr re")
-    assert (recording.rate_hz, recording.units) == (2048.0, ("uVolt", "uVolt"))
+    assert (recording.rate_hz, recording.units) == (2048.0, ("uV", "uV"))
+
+
+def test_a_poly5_whose_header_was_not_finished_says_how_much_was_read(tmp_path: Path) -> None:
+    samples = poly5(tmp_path / "a.poly5", 1024)
+    data = bytearray((tmp_path / "a.poly5").read_bytes())
+    data[121:125] = struct.pack("<i", 512)  # the recorder rewrites the header now and then
+    (tmp_path / "a.poly5").write_bytes(bytes(data))
+    recording = read_recording(tmp_path / "a.poly5")
+    np.testing.assert_allclose(recording.data(), samples[:, :512] / 2, rtol=1e-6)
+    assert "announces 512 samples; 1024 are there" in recording.source["notes"][0]
 
 
 def test_a_truncated_poly5_is_refused_and_read_in_part(tmp_path: Path) -> None:
@@ -132,12 +148,33 @@ def test_otb_plus_is_read_in_microvolts(tmp_path: Path) -> None:
     np.testing.assert_allclose(recording.channel(1, 3, 8), microvolts[1, 3:8])
     assert recording.channels == ("Zygomaticus Left", "BP 3")
     assert (recording.rate_hz, recording.units) == (2048.0, ("uV", "uV"))
-    assert "5 V was assumed" in recording.source["notes"][0]
+    assert "5 V and 150 by the maker's reader" in recording.source["notes"][0]
     assert "left out" in recording.source["notes"][1]
-    other = otb_plus(tmp_path / "b.otb+", name="SESSANTAQUATTRO") * 3.3 / 5
-    np.testing.assert_allclose(read_recording(tmp_path / "b.otb+").data(), other)
-    otb_plus(tmp_path / "c.otb+", bits=24)
-    assert "24 bits" in refusal(lambda: read_recording(tmp_path / "c.otb+")).cause
+    assert [(e.onset_s, e.name) for e in recording.events] == [(0.25, "smile")]
+    otb_plus(tmp_path / "c.otb+", bits=32)
+    assert "32 bits" in refusal(lambda: read_recording(tmp_path / "c.otb+")).cause
+
+
+@pytest.mark.parametrize(
+    ("name", "adapter", "volts_over_gain"),
+    [("DUE+", "BP", 3.3 / 202), ("DUE", "BP", 5 / 200), ("MUOVI", "BP", 4.8 / 256),
+     ("SYNCSTATION", "Quattro+", 3.3 / 202), ("SYNCSTATION", "Muovi", 4.8 / 256)],
+)  # fmt: skip
+def test_otb_plus_of_other_devices_takes_the_makers_table(
+    tmp_path: Path, name: str, adapter: str, volts_over_gain: float
+) -> None:
+    microvolts = otb_plus(tmp_path / "a.otb+", name=name, adapter=adapter)
+    recording = read_recording(tmp_path / "a.otb+")
+    np.testing.assert_allclose(recording.data(), microvolts / (5 / 150) * volts_over_gain)
+    assert "states a gain of 150" in recording.source["notes"][0]
+
+
+def test_otb_plus_of_24_bits_has_three_bytes_a_number(tmp_path: Path) -> None:
+    microvolts = otb_plus(tmp_path / "a.otb+", bits=24, name="SESSANTAQUATTRO+")
+    recording = read_recording(tmp_path / "a.otb+")
+    counts = microvolts / 5e6 * 65536 * 150
+    np.testing.assert_allclose(recording.data(), counts * 4.8e6 / 2**24)
+    np.testing.assert_array_equal(recording.channel(1, 5, 9), recording.data()[1, 5:9])
 
 
 def test_otb4_tracks_are_read_and_control_tracks_left_out(tmp_path: Path) -> None:
@@ -149,6 +186,42 @@ def test_otb4_tracks_are_read_and_control_tracks_left_out(tmp_path: Path) -> Non
     assert [row["samples"] for row in list_contents(tmp_path / "a.otb4")] == [1500] * 3
     assert read_recording(tmp_path / "a.otb4", stream="a").rate_hz == 2000.0
     assert "no signal 'x'" in refusal(lambda: read_recording(tmp_path / "a.otb4", stream="x")).cause
+
+
+def test_otb4_tracks_of_each_size_are_read_and_others_left_out(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).integers(-9000, 9000, (800, 3)).astype("<i4")
+
+    def track(file: str, size: int, sub: str, unit: str = "mV", more: str = "") -> str:
+        return (
+            f"<TrackInfo><Title>Quattro+</Title><SubTitle>{sub}</SubTitle><Gain>2</Gain>"
+            "<ADC_Nbits>16</ADC_Nbits><ADC_Range>4.8</ADC_Range><SamplingFrequency>2000"
+            f"</SamplingFrequency><SignalStreamPath>{file}</SignalStreamPath><NumberOfChannels>2"
+            "</NumberOfChannels><AcquisitionChannel>1</AcquisitionChannel><TotalChannelsInFile>3"
+            f"</TotalChannelsInFile><SampleSize>{size}</SampleSize><UnitOfMeasurement>{unit}"
+            f"</UnitOfMeasurement><IsControl>false</IsControl>{more}</TrackInfo>"
+        )
+
+    labels = "".join(
+        f"<ChannelRapresentation><Label>{text}</Label></ChannelRapresentation>"
+        for text in ("Zyg li", "2")
+    )
+    first = track("a.sig", 2, "IN1", more=f"<Channels>{labels}</Channels>")
+    first += track("b.sig", 3, "IN2") + track("a.sig", 2, "AUX 1", "V")
+    second = track("a.sig", 2, "Angle", "deg") + track("c.sig", 8, "RMS")
+    second += track("a.sig", 2, "Mean", more="<IsProcessing>true</IsProcessing>")
+    packed = counts.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    tar(
+        tmp_path / "a.otb4", a__sig=counts.astype("<i2").tobytes(), b__sig=packed,
+        Tracks_000__xml=f"<ArrayOfTrackInfo>{first}</ArrayOfTrackInfo>".encode(),
+        Tracks_001__xml=f"<ArrayOfTrackInfo>{second}</ArrayOfTrackInfo>".encode(),
+    )  # fmt: skip
+    recording = read_recording(tmp_path / "a.otb4")
+    microvolts = counts[:, 1:].T * 4.8e6 / 2**16 / 2
+    np.testing.assert_allclose(recording.data(), np.concatenate([microvolts, microvolts]))
+    assert recording.channels == ("Zyg li", "Quattro+ IN1 2", "Quattro+ IN2 1", "Quattro+ IN2 2")
+    notes = " ".join(recording.source["notes"])
+    for word in ("AUX 1", "Angle", "RMS", "Mean"):
+        assert word in notes
 
 
 @pytest.mark.parametrize(

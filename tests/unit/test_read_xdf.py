@@ -23,7 +23,7 @@ def test_the_emg_stream_is_read_as_pyxdf_reads_it(tmp_path: Path, code: str, eve
     np.testing.assert_array_equal(recording.data(), truth["time_series"].T)
     np.testing.assert_array_equal(recording.data(100, 300), emg[100:300].T)
     assert recording.channels == ("Zyg li", "Corr re")
-    assert recording.units == ("microvolts", "uV")
+    assert recording.units == ("uV", "uV")
     assert recording.rate_hz == 1000.0
     assert recording.source["first_timestamp_s"] == pytest.approx(truth["time_stamps"][0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ LOWEST_RAW_RATE_HZ = 100.0
 #: Above this a header is wrong: no EMG amplifier samples faster.
 HIGHEST_RATE_HZ = 1e6
 _FRAMES_NAMED = 5
+#: As LSL's streams (microvolts) and TMSi's files (uVolt) write it.
+_SPELLED_VOLTS = re.compile(r"(micro|milli|nano|[umn]?)volts?", re.IGNORECASE)
 #: One row of what `eifer inspect` prints.
 Row = dict[str, Any]
 
@@ -202,7 +205,11 @@ def plain_unit(text: str) -> str:
 
     ``Â`` is what is left of a micro sign whose two bytes of UTF-8 were read as Latin-1.
     """
-    return one_line(text).replace("Â", "").replace("µ", "u").replace("μ", "u") or "?"
+    unit = one_line(text).replace("Â", "").replace("µ", "u").replace("μ", "u")
+    spelled = _SPELLED_VOLTS.fullmatch(unit)
+    if spelled:
+        return {"micro": "u", "milli": "m", "nano": "n"}.get(spelled[1].lower(), spelled[1]) + "V"
+    return unit or "?"
 
 
 def channel_rows(

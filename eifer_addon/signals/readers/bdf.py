@@ -19,6 +19,7 @@ from ...files import sha256_of
 from ..recording import Event, Recording
 from .base import Choices, Reader, Row, damaged, plain_unit, unique_names, unreadable
 from .edf_header import BDF, Header, Signal, header_rows, read_header
+from .lazy import widened
 
 _ANNOTATIONS = "BDF Annotations"
 _STATUS = "status"
@@ -104,13 +105,6 @@ def _records(path: Path, header: Header) -> np.ndarray:
         raise unreadable(path, OSError(str(error))) from error
 
 
-def _counts(packed: np.ndarray) -> np.ndarray:
-    """Signed numbers (n,) int32 of bytes (n_records, n_samples, 3), lowest byte first."""
-    wide = np.zeros((*packed.shape[:2], 4), np.uint8)
-    wide[..., 1:] = packed  # the sign is the highest bit, so it is shifted back down
-    return (wide.view("<i4")[..., 0] >> 8).reshape(-1)
-
-
 @dataclass(frozen=True)
 class _Samples:
     path: Path
@@ -121,7 +115,7 @@ class _Samples:
         signal = self.signals[index]
         first, last = start // signal.n_samples, -(-stop // signal.n_samples)
         part = slice(signal.offset, signal.offset + signal.n_samples)
-        counts = _counts(_records(self.path, self.header)[first:last, part])
+        counts = widened(_records(self.path, self.header)[first:last, part]).reshape(-1)
         values = counts[start - first * signal.n_samples :][: stop - start].astype(np.float64)
         (low, high), (bottom, top) = signal.physical, signal.digital
         if low != high and bottom != top:
@@ -142,7 +136,7 @@ def _triggers(path: Path, header: Header, status: Signal) -> tuple[Event, ...]:
         part = slice(status.offset, status.offset + status.n_samples)
         first = start // status.n_samples
         last = -(-min(start + step, total) // status.n_samples)
-        counts = _counts(_records(samples.path, header)[first:last, part])
+        counts = widened(_records(samples.path, header)[first:last, part]).reshape(-1)
         codes = counts[start - first * status.n_samples :][:step] & _TRIGGER_BITS
         changed = np.flatnonzero(np.diff(codes, prepend=before) != 0)
         rate = status.n_samples / header.record_s

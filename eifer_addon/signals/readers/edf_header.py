@@ -137,6 +137,11 @@ class _Check:
                 "Copy the file again.",
             )
         counts = [int(n) for n in self._per_signal(fields, _SAMPLES_FIELD, "number of samples")]
+        if duration == 0 and fixed[192:196] in (b"EDF+", b"BDF+"):
+            raise EiferError(
+                f"{self.path.name} holds annotations only: its data records last 0 s.",
+                "Choose the recording that they belong to.",
+            )
         if (min(counts) <= 0 or duration <= 0
                 or self._whole(fixed[184:192], "header") != header_bytes):  # fmt: skip
             raise self._damaged("its header contradicts itself")

@@ -13,6 +13,20 @@ from .base import unreadable
 
 #: Channels that are fetched together when one of them is asked for.
 _GROUP = 8
+#: What NumPy has no type for: signed numbers of three bytes, lowest first.
+INT24 = "i3"
+
+
+def bytes_of(dtype: np.dtype[Any] | str) -> int:
+    """Bytes of one number."""
+    return 3 if dtype == INT24 else np.dtype(dtype).itemsize
+
+
+def widened(packed: np.ndarray) -> np.ndarray:
+    """Numbers (...) int32 of bytes (..., 3), lowest byte first."""
+    wide = np.zeros((*packed.shape[:-1], 4), np.uint8)
+    wide[..., 1:] = packed  # the sign is the highest bit, so it is shifted back down
+    return np.asarray(wide.view("<i4")[..., 0] >> 8)
 
 
 @dataclass
@@ -77,7 +91,7 @@ class Interleaved:
     offset : int
         Bytes before the first number.
     dtype : numpy.dtype or str
-        With its byte order.
+        With its byte order, or `INT24`.
     n_samples, n_columns : int
         Shape of the matrix in the file.
     by_channel : bool
@@ -93,14 +107,17 @@ class Interleaved:
 
     def _matrix(self) -> np.ndarray:
         """A view (n_samples, n_columns) of the file; opened anew, so that no file stays open."""
-        shape = (self.n_samples, self.n_columns)
+        shape: tuple[int, ...] = (self.n_samples, self.n_columns)
         try:
             if self.by_channel:
                 return np.memmap(self.path, self.dtype, "r", self.offset, shape[::-1]).T
+            if self.dtype == INT24:
+                return np.memmap(self.path, np.uint8, "r", self.offset, (*shape, 3))
             return np.memmap(self.path, self.dtype, "r", self.offset, shape)
         except (OSError, ValueError) as error:  # it was there when it was recognised
             raise unreadable(self.path, OSError(str(error))) from error
 
     def columns(self, columns: slice | np.ndarray, start: int, stop: int) -> np.ndarray:
         """Numbers (stop - start, k) of some columns."""
-        return self._matrix()[start:stop, columns]
+        part = self._matrix()[start:stop, columns]
+        return widened(part) if self.dtype == INT24 else part

@@ -1,11 +1,13 @@
 """OTB+ and OTB4 of OT Bioelettronica: a tar of numbers and XML, read lazily in place.
 
-The layouts follow the readers that OT Bioelettronica and MNE publish; no sample was at hand.
+The layouts follow the readers that OT Bioelettronica (OTB-Matlab: OpenOTBfilesConvFact and
+OpenOTB4_v2) and MNE (`mne.io.otb`) publish; no sample was at hand.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,20 +17,28 @@ import numpy as np
 
 from ...errors import EiferError
 from ...files import sha256_of
-from ..recording import Recording
+from ..recording import Event, Recording
 from .base import Choices, Reader, Row, check_rate_value, damaged, one_line, unique_names
-from .lazy import Grouped, Interleaved
+from .lazy import INT24, Grouped, Interleaved, bytes_of
 
 _KIND = "OTB file"
-_TRACKS = "Tracks_000.xml"
+_TRACKS = re.compile(r"Tracks_\d+\.xml", re.IGNORECASE)
+_MARKERS = re.compile(r"marker.*\.xml", re.IGNORECASE)
 _MAX_XML, _MAX_MEMBERS, _MAX_CHANNELS = 1 << 24, 4096, 8192
 _TAR_ERRORS = (tarfile.TarError, ValueError, OverflowError, EOFError, IndexError, KeyError)
-#: Adapters that carry no muscle signal.
-_OTHER = ("control", "quaternion", "aux", "loadcell", "buffer", "ramp")
+#: Adapters and tracks that carry no muscle signal.
+_OTHER = ("control", "quaternion", "aux", "loadcell", "load cell", "force", "buffer", "ramp",
+          "direct connection")  # fmt: skip
 _UNNAMED = ("", "not defined", "undefined", "none", "-")
-#: Input range in V, which an OTB+ file does not state: 5 for mains-powered amplifiers, else 3.3.
-_RANGE_V, _LARGE_RANGE_V, _LARGE_RANGE_DEVICES = 3.3, 5.0, ("QUATTRO", "EMG-USB", "EMGUSB")
-_UV_PER_V, _UV_PER_MV = 1e6, 1e3
+_VOLTS = ("", "v", "mv", "uv", "µv", "μv", "nv")
+#: Input range in V and gain by device, which OTB+ files leave to the maker's reader.
+_MAKERS_TABLE = {"QUATTROCENTO": (5.0, 150.0), "QUATTRO": (5.0, 150.0), "DUE": (5.0, 200.0),
+                 "DUE+": (3.3, 202.0), "QUATTRO+": (3.3, 202.0)}  # fmt: skip
+#: Of every other device; with 24 bits the gain is 1.
+_OTHERS_TABLE = (4.8, 256.0)
+#: Types of numbers by their bytes; eight bytes hold what was computed from a signal.
+_TYPES = {2: "<i2", 3: INT24, 4: "<i4"}
+_UV_PER_V, _MS = 1e6, 1e3
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ def contents(path: Path) -> list[Row]:
     channels, _ = _channels(path, members)
     return [
         {"channel": c.name, "signal file": c.file, "rate_hz": c.rate_hz,
-         "samples": members[c.file].size // (c.n_columns * np.dtype(c.dtype).itemsize)}
+         "samples": members[c.file].size // (c.n_columns * bytes_of(c.dtype))}
         for c in channels
     ]  # fmt: skip
 
@@ -74,7 +84,7 @@ def read(path: Path, choices: Choices) -> Recording:
     channels = _chosen(path, channels, choices, notes)
     matrices: dict[str, Interleaved] = {}
     for channel in channels:
-        member, size = members[channel.file], channel.n_columns * np.dtype(channel.dtype).itemsize
+        member, size = members[channel.file], channel.n_columns * bytes_of(channel.dtype)
         n_samples, rest = divmod(member.size, size)
         if rest:
             notes.append(f"{channel.file} ends inside a sample; the rest was left out.")
@@ -98,6 +108,7 @@ def read(path: Path, choices: Choices) -> Recording:
         channels=names, units=("uV",) * len(names),
         rate_hz=choices.rate_hz or check_rate_value(path.name, channels[0].rate_hz),
         n_samples=n_samples, read_samples=numbers.read_samples, read_channel=numbers.read_channel,
+        events=_events(path, members),
         source={"file": str(path), "sha256": sha256_of(path), "format": "otb", "notes": notes},
     )  # fmt: skip
 
@@ -137,19 +148,31 @@ def _xml(path: Path, members: dict[str, _Member], name: str) -> ET.Element:
         raise damaged(path, _KIND, f"'{name}' in it is not XML") from error
 
 
+def _events(path: Path, members: dict[str, _Member]) -> tuple[Event, ...]:
+    """Markers with their times in milliseconds; the same one stands in several files."""
+    found = set()
+    for name in members:
+        if not _MARKERS.fullmatch(name):
+            continue
+        for marker in _xml(path, members, name).iter("Marker"):
+            onset = _number(path, marker.findtext("Milliseconds"), "time of a marker") / _MS
+            found.add((onset, one_line(marker.findtext("Description") or "") or "marker"))
+    return tuple(Event(onset, text) for onset, text in sorted(found))
+
+
 def _channels(path: Path, members: dict[str, _Member]) -> tuple[list[_Channel], list[str]]:
     signals = sorted(name for name in members if name.lower().endswith(".sig"))
     if not signals:
         raise damaged(path, _KIND, "it holds no signal (.sig)")
     notes: list[str] = []
-    if _TRACKS in members:
-        channels = _tracks(path, _xml(path, members, _TRACKS), members, notes)
-    else:
-        channels = []
-        for signal in signals:
-            about = f"{signal[:-4]}.xml"
-            if about in members:
-                channels += _device(path, _xml(path, members, about), signal, notes)
+    tracks = sorted(name for name in members if _TRACKS.fullmatch(name))
+    channels = []
+    for about in tracks:
+        channels += _tracks(path, _xml(path, members, about), members, notes)
+    for signal in [] if tracks else signals:
+        about = f"{signal[:-4]}.xml"
+        if about in members:
+            channels += _device(path, _xml(path, members, about), signal, notes)
     if not channels:
         raise EiferError(f"{path.name} describes no EMG channel.", "Choose another recording.")
     return channels, notes
@@ -160,20 +183,24 @@ def _device(path: Path, root: ET.Element, signal: str, notes: list[str]) -> list
     rate = _number(path, root.get("SampleFrequency"), "rate")
     total = _whole(path, root.get("DeviceTotalChannels"), "number of channels", _MAX_CHANNELS)
     bits = _whole(path, root.get("ad_bits"), "number of bits", 64)
-    if bits != 16:
+    if bits not in (16, 24):
         raise EiferError(
             f"{path.name} holds numbers of {bits} bits, of which no layout is published.",
             "Export it from OTBioLab+ as MAT or CSV.",
         )
-    name = one_line(root.get("Name", "?"))
-    large = name.upper().startswith(_LARGE_RANGE_DEVICES)  # Sessantaquattro is none of them
-    volts = _LARGE_RANGE_V if large else _RANGE_V
-    notes.append(f"The input range of '{name}' is not stated; {volts:g} V was assumed.")
+    device = one_line(root.get("Name", "?"))
     channels, left = [], []
     for adapter in root.iter("Adapter"):
         kind = one_line(adapter.get("ID", ""))
         start = _whole(path, adapter.get("ChannelStartIndex"), "first channel", _MAX_CHANNELS)
-        gain = _number(path, adapter.get("Gain", "1"), "gain")
+        volts, gain = _conversion(device, kind, bits)
+        stated = _number(path, adapter.get("Gain", "1"), "gain")
+        about = [
+            f"Range and gain of '{device}' are {volts:g} V and {gain:g} by the maker's reader; "
+            "the file does not state the range."
+        ]
+        if stated not in (0.0, 1.0, gain):
+            about.insert(0, f"Adapter '{kind}' states a gain of {stated:g}; {gain:g} was taken.")
         for channel in adapter.iter("Channel"):
             index = start + _whole(path, channel.get("Index"), "index", _MAX_CHANNELS)
             label = _label(channel, f"{kind} {index + 1}")
@@ -183,13 +210,20 @@ def _device(path: Path, root: ET.Element, signal: str, notes: list[str]) -> list
             if index >= total:
                 raise damaged(path, _KIND, f"channel {index + 1} of {total} is announced")
             own = gain * (_number(path, channel.get("Gain", "1"), "gain") or 1.0)
-            if own == 0:
-                raise damaged(path, _KIND, f"the gain of channel {index + 1} is 0")
             scale = volts * _UV_PER_V / 2**bits / own
-            channels.append(_Channel(label, signal, index, total, "<i2", scale, rate))
+            channels.append(_Channel(label, signal, index, total, _TYPES[bits // 8], scale, rate))
+            notes += about
     if left:
         notes.append(f"Channels that are not EMG were left out: {', '.join(left)}.")
     return channels
+
+
+def _conversion(device: str, adapter: str, bits: int) -> tuple[float, float]:
+    """Input range in V and gain, as the maker's reader has them."""
+    if device.upper() == "SYNCSTATION" and adapter.upper() in ("DUE+", "QUATTRO+"):
+        return _MAKERS_TABLE["DUE+"]
+    volts, gain = _MAKERS_TABLE.get(device.upper(), _OTHERS_TABLE)
+    return volts, 1.0 if bits == 24 and device.upper() not in _MAKERS_TABLE else gain
 
 
 def _label(channel: ET.Element, numbered: str) -> str:
@@ -202,13 +236,15 @@ def _label(channel: ET.Element, numbered: str) -> str:
 def _tracks(
     path: Path, root: ET.Element, members: dict[str, _Member], notes: list[str]
 ) -> list[_Channel]:
-    """Channels of an OTB4 file: tracks that are neither control nor quaternion."""
+    """Channels of an OTB4 file: tracks in volts that are neither control nor computed."""
     channels, left = [], []
     for track in root.iter("TrackInfo"):
-        title = one_line(track.findtext("Title") or track.findtext("SubTitle") or "track")
+        texts = [one_line(track.findtext(key) or "") for key in ("Title", "SubTitle")]
+        title = " ".join(dict.fromkeys(text for text in texts if text)) or "track"
         bits = _whole(path, track.findtext("ADC_Nbits"), "number of bits", 64)
-        control = (track.findtext("IsControl") or "").strip().lower() == "true"
-        if control or bits == 0 or any(word in title.lower() for word in _OTHER):
+        size = _whole(path, track.findtext("SampleSize") or ("2" if bits <= 16 else "4"),
+                      "bytes of a sample", 8)  # fmt: skip
+        if not _is_signal(track, title, bits, size):
             left.append(title)
             continue
         file = one_line(PurePosixPath(track.findtext("SignalStreamPath") or "").name)
@@ -217,21 +253,40 @@ def _tracks(
         count = _whole(path, track.findtext("NumberOfChannels"), "channels", _MAX_CHANNELS)
         start = _whole(path, track.findtext("AcquisitionChannel"), "first channel", _MAX_CHANNELS)
         total = _whole(path, track.findtext("TotalChannelsInFile"), "channels", _MAX_CHANNELS)
-        size = _whole(path, track.findtext("SampleSize") or "4", "bytes of a sample", 8)
         gain = _number(path, track.findtext("Gain"), "gain")
-        if size not in (2, 4) or gain == 0 or start + count > total:
+        if size not in _TYPES or gain == 0 or start + count > total:
             raise damaged(path, _KIND, f"track '{title}' contradicts itself")
-        # The published readers give millivolts for a range that is stated in volts.
-        scale = _number(path, track.findtext("ADC_Range"), "range") / 2**bits / gain
+        scale = _number(path, track.findtext("ADC_Range"), "range") * _UV_PER_V / 2**bits / gain
         rate = _number(path, track.findtext("SamplingFrequency"), "rate")
         channels += [
-            _Channel(f"{title} {k + 1}" if count > 1 else title, file, start + k, total,
-                     "<i4" if size == 4 else "<i2", scale * 1000 * _UV_PER_MV, rate)
-            for k in range(count)
-        ]  # fmt: skip
+            _Channel(name, file, start + k, total, _TYPES[size], scale, rate)
+            for k, name in enumerate(_track_names(track, title, count))
+        ]
     if left:
         notes.append(f"Tracks that are not EMG were left out: {', '.join(left)}.")
     return channels
+
+
+def _is_signal(track: ET.Element, title: str, bits: int, size: int) -> bool:
+    told = [(track.findtext(key) or "").strip().lower() for key in ("IsControl", "IsProcessing")]
+    unit = (track.findtext("UnitOfMeasurement") or "").strip().lower()
+    other = any(word in title.lower() for word in _OTHER)
+    return "true" not in told and bits > 0 and size < 8 and unit in _VOLTS and not other
+
+
+def _track_names(track: ET.Element, title: str, count: int) -> list[str]:
+    """The channels' own names where they have any beside a number, else the track's, numbered."""
+    labels = [
+        one_line(channel.findtext("Label") or "")
+        for channel in track.iter("ChannelRapresentation")  # as the files spell it
+    ]
+    numbered = [f"{title} {k + 1}" if count > 1 else title for k in range(count)]
+    if len(labels) != count:
+        return numbered
+    return [
+        other if not label or label.replace(".", "").isdigit() else label
+        for label, other in zip(labels, numbered, strict=True)
+    ]
 
 
 def _chosen(

@@ -1,7 +1,7 @@
 """TMSi Poly5: blocks of 32-bit numbers behind a header of fixed fields, read lazily.
 
-The layout (version 2.03) follows the readers that TMSi and FieldTrip publish; no sample was at
-hand.
+The layout (versions 2.03 and 2.04) follows the reader and the writer of TMSi's Python interface and
+FieldTrip's `read_tmsi_poly5`; no sample was at hand.
 """
 
 from __future__ import annotations
@@ -113,10 +113,13 @@ def _read_header(path: Path, *, partial: bool) -> _Header:
     n_samples = min(found, total)
     if n_samples == 0:
         raise damaged(path, _KIND, "it holds no sample")
+    odd = [f"{what}."] if found < total else []
+    if found >= total + block_samples:
+        odd.append(f"The header announces {total} samples; {found} are there, the rest was left.")
     return _Header(
         names,
         tuple(s[1].decode("latin-1") for s in signals[::2]), gain, shift, float(rate), n_samples,
-        block_samples, first, (*notes, *([f"{what}."] if found < total else [])),
+        block_samples, first, (*notes, *odd),
     )  # fmt: skip
 
 

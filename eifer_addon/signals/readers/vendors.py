@@ -121,8 +121,9 @@ def _noraxon(path: Path, export: _Export, choices: Choices) -> tuple[Recording, 
     if not channels:
         raise EiferError(f"{path.name} has no channel beside time and markers.", "Export it again.")
     values = load_columns(path, [0, *channels], layout).values
+    notes: list[str] = []
     if choices.rate_hz is not None:
-        rate, notes = choices.rate_hz, []
+        rate = choices.rate_hz
     else:
         rate, notes = rate_of_times(path, layout.skip, values[:, 0], f"{names[0]} [s]")
         printed = _printed_rate(export.preamble)
