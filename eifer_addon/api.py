@@ -213,23 +213,42 @@ def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:
     -------
     ExpressionTrack
         In the format's own space; :func:`retarget` carries it to another.
-
-    Raises
-    ------
-    EiferError
-        One sentence naming the file, and row, column or frame where that is known.
     """
     from .exchange import read_track as read
 
     return read(path, **choices)
 
 
+def read_activity(path: str | Path) -> Activity:
+    """Read muscle activity that EIFER saved or exported: npz, CSV, or the table of a BIDS folder."""
+    from .exchange import read_activity as read
+
+    return read(path)
+
+
+def muscle_map(
+    activity: Activity | Recording | str | Path, out: str | Path, **options: Any
+) -> Path:
+    """Draw muscle activity (of a recording or file, too) as a flat map of the face.
+
+    Parameters
+    ----------
+    activity : Activity, Recording or path-like
+    out : path-like
+        A picture (``.png``, ``.svg``) or a film of the whole recording (``.mp4``).
+    **options
+        For a picture: ``at`` (s), ``window`` (start and end in s) and ``event`` (name), each one
+        or a list, a map for each and without any the strongest moment; ``every_event``,
+        ``titles``, ``columns``. For a film: ``fps``, ``height``, ``on_progress``. For both:
+        ``names``, ``scheme`` ("fridlund", "kuramoto"), ``limit``, ``overwrite`` (default False).
+    """
+    from .muscle_job import muscle_map as draw
+
+    return draw(activity, out, **options)
+
+
 def export(
-    item: ExpressionTrack | Activity,
-    path: str | Path,
-    *,
-    overwrite: bool = False,
-    **choices: Any,
+    item: ExpressionTrack | Activity, path: str | Path, *, overwrite: bool = False, **choices: Any
 ) -> tuple[Path, ...]:
     """Write a track or muscle activity for other programs.
 
@@ -243,11 +262,6 @@ def export(
     **choices
         ``format``: ``"csv"``, ``"npz"``, ``"livelink"`` or ``"bids"`` (default: by the suffix);
         ``rate_hz`` of a Live Link Face timecode; ``subject``, ``task``, ``session`` for BIDS.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        The files that were written.
     """
     from .exchange import write
 

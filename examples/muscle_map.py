@@ -18,7 +18,7 @@ import numpy as np
 from contact_sheet import write_png
 
 from eifer import api
-from eifer.eifer_addon.muscle_figure import MapFrames
+from eifer.eifer_addon.muscle_film import MapFrames
 from eifer.eifer_addon.scene import stage
 from eifer.eifer_addon.scene.headless import empty_scene
 from eifer.eifer_addon.scene.muscle_map import show_map

@@ -10,6 +10,22 @@ angles, `data/` holds the tables that map action units. May import the nouns (`t
 
 from __future__ import annotations
 
-from .registry import READ_FORMATS, WRITE_FORMATS, is_track, read_track, write
+from .registry import (
+    READ_FORMATS,
+    WRITE_FORMATS,
+    is_activity,
+    is_track,
+    read_activity,
+    read_track,
+    write,
+)
 
-__all__ = ["READ_FORMATS", "WRITE_FORMATS", "is_track", "read_track", "write"]
+__all__ = [
+    "READ_FORMATS",
+    "WRITE_FORMATS",
+    "is_activity",
+    "is_track",
+    "read_activity",
+    "read_track",
+    "write",
+]

@@ -1,9 +1,10 @@
 """A BIDS-style derivative: a table without header (tsv.gz) and its JSON sidecar.
 
-After the Brain Imaging Data Structure 1.10, derivatives and continuous recordings: the sidecar has
+After the Brain Imaging Data Structure 1.11, derivatives and continuous recordings: the sidecar has
 SamplingFrequency, StartTime, Columns and one entry per column; ours adds the filter chain, the
-sources and whether the signal is simulated. An activity lies in ``emg/`` with ``desc-activity``, a
-track in ``beh/`` with ``desc-expression``.
+sources and whether the signal is simulated. An activity lies in ``emg/`` with
+``recording-activity``, a track in ``beh/`` with ``recording-expression``: the standard's rules for
+``physio`` know this entity and no ``desc`` (bids-validator 3.0 finds no error).
 """
 
 from __future__ import annotations
@@ -20,13 +21,29 @@ from ..errors import EiferError
 from ..files import atomic_path, write_error
 from ..signals.activity import Activity
 from ..track import ExpressionTrack
-from .own import write_rows
-from .provenance import describe, is_simulated, write_json
+from .own import activity_from, write_rows
+from .provenance import describe, is_simulated, read_json, write_json
+from .table import Table
 
-_VERSION = "1.10.0"
+_VERSION = "1.11.1"
 _LABEL = re.compile(r"^[0-9a-zA-Z]+$", re.ASCII)
 _POSE = ("head_rx", "head_ry", "head_rz", "head_tx", "head_ty", "head_tz")
-_DESCRIPTION = "dataset_description.json"
+_DESCRIPTION, _README = "dataset_description.json", "README.md"
+_README_TEXT = """# Facial muscle activity and expression
+
+A derivative made by EIFER from recordings of facial surface EMG.
+
+- `sub-*/**/emg/*_recording-activity_physio.tsv.gz`: normalised muscle activity, 0 at rest.
+- `sub-*/**/beh/*_recording-expression_physio.tsv.gz`: coefficients of facial expression.
+
+Columns, units, the filter chain (`SoftwareFilters`, `FilterDelay`) and the source of each table
+stand in the JSON file beside it. `Simulated` says whether the signal was made up.
+"""
+_ABOUT = {
+    "activity": "Muscle activity of the face: envelopes of surface EMG, less the rest baseline, "
+    "divided by the scale of each muscle, not below 0.",
+    "expression": "Coefficients of facial expression over time.",
+}
 
 
 def write(
@@ -48,12 +65,12 @@ def write(
     Returns
     -------
     tuple of pathlib.Path
-        The table, the sidecar and, when it was made, the description of the data set.
+        The table, the sidecar and, where they were made, the data set's description and README.
     """
     entities = {"sub": subject, "ses": session, "task": task}
     labels = {key: _label(key, value) for key, value in entities.items() if value is not None}
     is_track = isinstance(item, ExpressionTrack)
-    labels["desc"] = "expression" if is_track else "activity"
+    labels["recording"] = "expression" if is_track else "activity"
     place = folder.joinpath(
         *(f"{key}-{labels[key]}" for key in ("sub", "ses") if key in labels),
         "beh" if is_track else "emg",
@@ -71,7 +88,43 @@ def write(
     made.append(write_json(sidecar, _sidecar(item), overwrite=overwrite))
     if not (folder / _DESCRIPTION).exists():
         made.append(write_json(folder / _DESCRIPTION, _dataset(item), overwrite=False))
+    if not any(folder.glob("README*")):
+        made.append(folder / _README)
+        with atomic_path(made[-1], overwrite=False) as temporary:
+            temporary.write_text(_README_TEXT, encoding="utf-8")
     return tuple(made)
+
+
+def read_activity(path: Path) -> Activity:
+    """Read muscle activity of a derivative of ours, from its table (tsv.gz) or its sidecar.
+
+    Raises
+    ------
+    EiferError
+        When one of the two is missing, or they do not fit each other.
+    """
+    stem = path.name.removesuffix(".json").removesuffix(".tsv.gz")
+    sidecar, table = path.with_name(f"{stem}.json"), path.with_name(f"{stem}.tsv.gz")
+    if not sidecar.is_file() or not table.is_file():
+        missing = table if sidecar.is_file() else sidecar
+        raise EiferError(f"{missing} does not exist.", "Keep table and sidecar together.")
+    about = read_json(sidecar)
+    columns, ours = about.get("Columns"), about.get("Eifer")
+    filters = about.get("SoftwareFilters")
+    if not isinstance(columns, list) or not isinstance(ours, dict) or "baseline" not in ours:
+        raise EiferError(
+            f"{sidecar.name} does not describe muscle activity of EIFER's.", "Choose another file."
+        )
+    try:
+        steps = [str(step["Description"]) for step in (filters or {}).values()]
+        ours |= {"filters": steps, "delay_ms": about["FilterDelay"]["Value"]}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise EiferError(
+            f"The filters in {sidecar.name} are damaged.", "Export it again."
+        ) from error
+    head = Table(table, tuple(map(str, columns)), (), "\t", 0)
+    times, values = head.numbers(columns[1:], columns[:1])
+    return activity_from(table, head.names[1:], times[:, 0], values, ours)
 
 
 def _label(entity: str, value: str) -> str:
@@ -131,6 +184,7 @@ def _sidecar(item: ExpressionTrack | Activity) -> dict[str, Any]:
     notes = about.pop("provenance", {})
     filters = about.pop("filters", notes.get("filters", []))
     return {
+        "Description": _ABOUT["activity" if isinstance(item, Activity) else "expression"],
         "SamplingFrequency": _rate(item),
         "StartTime": float(item.timestamps[0]) if len(item) else 0.0,
         "Columns": ["time", *columns],

@@ -8,7 +8,7 @@ comes back bit for bit.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,7 +26,13 @@ from .table import Table, open_table
 _VERSION = 1
 _TIME, _CONFIDENCE = "time_s", "confidence"
 _POSE = ("head.rx_rad", "head.ry_rad", "head.rz_rad", "head.tx_m", "head.ty_m", "head.tz_m")
-_KIND = "eifer expression_track"
+#: What the header of an activity says, as JSON.
+ABOUT = frozenset({
+    "rate_hz", "start_s", "delay_ms", "filters", "channels", "unmapped", "baseline", "scale",
+    "events", "source",
+})  # fmt: skip
+#: So far, in frames, a time may be from where the rate puts it.
+_OFF_FRAMES = 0.01
 _ACTIVITY_UNITS = (
     "time_s in seconds; muscles dimensionless, 0 at rest, 1 at the strong effort that 'scale' is, "
     "value = max(0, (envelope - baseline) / scale)"
@@ -95,6 +101,103 @@ def _check_notes(path: Path, identity: Any, provenance: Any) -> None:
 def _notes(table: Table) -> dict[str, str]:
     pairs = (line.partition(":") for line in table.comments)
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def read_activity_csv(path: Path) -> Activity:
+    """Read muscle activity that :func:`write_csv` wrote, bit for bit.
+
+    Raises
+    ------
+    EiferError
+        Naming file, row and column.
+    """
+    table = open_table(path)
+    notes = _notes(table)
+    if not notes.get("eifer", "").startswith("activity"):
+        raise EiferError(
+            f"{path.name} is no muscle activity of EIFER's.",
+            "Choose what 'eifer export' wrote, with its comment lines, or a recording.",
+        )
+    if table.names[0] != _TIME or len(table.names) < 2:
+        raise EiferError(f"{path.name} lacks the time or the muscles.", "Export it again.")
+    about = {key: parse_json(path, key, text) for key, text in notes.items() if key in ABOUT}
+    times, values = table.numbers(table.names[1:], [_TIME])
+    return activity_from(path, table.names[1:], times[:, 0], values, about)
+
+
+def activity_from(
+    path: Path, muscles: Sequence[str], times: np.ndarray, values: np.ndarray,
+    about: Mapping[str, Any],
+) -> Activity:  # fmt: skip
+    """An activity of a table and of what :func:`.provenance.describe` said about it.
+
+    Raises
+    ------
+    EiferError
+        When a part is missing, frames are not evenly spaced, or a value is not a number.
+    """
+    said, n = _said(path, about), len(muscles)
+    rate, start = said["rate_hz"], said["start_s"]
+    fits = all(len(said[key]) == n for key in ("channels", "baseline", "scale"))
+    if not fits or not 0 < rate <= 1e6:
+        raise EiferError(
+            f"The header of {path.name} does not fit its {n} muscles.", "Export it again."
+        )
+    if not np.isfinite(values).all():
+        frame, column = np.argwhere(~np.isfinite(values))[0]
+        raise EiferError(
+            f"{path.name} holds no number for '{muscles[column]}' at frame {frame}.",
+            "Export it again.",
+        )
+    off = np.abs(times - (start + np.arange(len(times)) / rate)) * rate > _OFF_FRAMES
+    if off.any():
+        raise EiferError(
+            f"The times of {path.name} leave its {rate:g} frames/s at frame {np.argmax(off)}.",
+            "Export it again; no rows may be missing.",
+        )
+    return Activity(values=values.astype(np.float32), muscles=tuple(muscles), **said)
+
+
+def _said(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of an activity that are no table, each of its kind."""
+    try:
+        words = {k: tuple(map(str, about[k])) for k in ("channels", "filters", "unmapped")}
+        numbers = {k: float(about[k]) for k in ("rate_hz", "start_s", "delay_ms")}
+        arrays = {k: np.array(about[k], np.float64).reshape(-1) for k in ("baseline", "scale")}
+        events = tuple((float(o), str(n), float(d)) for o, n, d in about["events"])
+        return {**words, **numbers, **arrays, "events": events, "source": dict(about["source"])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise EiferError(
+            f"{path.name} lacks a part of an activity, or it is damaged: {error}.",
+            "Export it again.",
+        ) from error
+
+
+def read_activity_npz(path: Path) -> Activity:
+    """Read muscle activity that :meth:`Activity.save` wrote.
+
+    Raises
+    ------
+    EiferError
+        When the file is damaged, or its parts do not fit each other or are no numbers.
+    """
+    try:
+        activity = Activity.load(path)
+    except (TypeError, AttributeError) as error:
+        raise EiferError(f"{path.name} is a damaged activity.", "Export it again.") from error
+    except EiferError as error:
+        raise EiferError(error.cause, error.remedy or "Export it again.") from error
+    values, n = activity.values, len(activity.muscles)
+    parts = (activity.baseline, activity.scale)
+    fits = values.ndim == 2 and values.shape[1] == n == len(activity.channels) and n > 0
+    if not fits or values.dtype.kind != "f" or any(part.shape != (n,) for part in parts):
+        raise EiferError(f"The parts of {path.name} do not fit each other.", "Export it again.")
+    rate = activity.rate_hz
+    if not np.isfinite(values).all() or not isinstance(rate, int | float) or not 0 < rate <= 1e6:
+        raise EiferError(
+            f"{path.name} holds values or a rate that are not numbers.", "Export it again."
+        )
+    return activity
 
 
 def write_npz(item: ExpressionTrack | Activity, path: Path, *, overwrite: bool) -> Path:

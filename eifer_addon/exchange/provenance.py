@@ -60,6 +60,19 @@ def write_json(path: Path, values: Mapping[str, Any], *, overwrite: bool) -> Pat
     return path
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; `EiferError` naming the file when there is none."""
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise ValueError("it is too large")
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise EiferError(f"{path.name} is no JSON that can be read.", "Export it again.") from error
+    if not isinstance(values, dict):
+        raise EiferError(f"{path.name} is no JSON that can be read.", "Export it again.")
+    return values
+
+
 def read_sidecar(path: Path) -> dict[str, Any]:
     """What our sidecar beside `path` says, so that a simulated take stays marked; {} without one.
 

@@ -94,6 +94,53 @@ def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:
     return form.read(source, chosen)
 
 
+def is_activity(path: str | Path) -> bool:
+    """Whether a file is muscle activity that EIFER saved or exported, as far as its head tells."""
+    source = Path(path)
+    try:
+        if source.suffix.lower() == ".npz":
+            return {"meta", "values", "baseline", "scale"} <= names_of(source)
+        if source.name.endswith(("_physio.tsv.gz", "_physio.json")):
+            return "_recording-activity" in source.name
+        comments = open_table(source).comments
+    except EiferError:
+        return False
+    return any(line.startswith("eifer: activity") for line in comments)
+
+
+def read_activity(path: str | Path) -> Activity:
+    """Read muscle activity that EIFER saved or exported.
+
+    Parameters
+    ----------
+    path : path-like
+        The npz, the CSV, or the table (``…_physio.tsv.gz``) of a BIDS-style derivative.
+
+    Returns
+    -------
+    Activity
+        As it was written; of CSV and BIDS without what lay below rest.
+
+    Raises
+    ------
+    EiferError
+        One sentence naming the file, and row or frame where that is known.
+    """
+    source = Path(path)
+    if not source.exists():
+        raise EiferError(f"{source} does not exist.", "Check the path.")
+    if is_track(source):
+        raise EiferError(
+            f"{source.name} is a track, and its muscle activity is not in it.",
+            "Choose the activity or the recording instead.",
+        )
+    if source.suffix.lower() == ".npz":
+        return own.read_activity_npz(source)
+    if source.name.endswith(("_physio.tsv.gz", "_physio.json")):
+        return bids.read_activity(source)
+    return own.read_activity_csv(source)
+
+
 def write(
     item: ExpressionTrack | Activity, path: str | Path, *, overwrite: bool = False,
     **choices: Any,

@@ -8,7 +8,8 @@ head's surface.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,9 @@ _DATA = Path(__file__).parent / "data" / "electrodes.json"
 _CANVAS_UNIT = 10.0
 #: An electrode lies near its landmark, not on it: half a centimetre is within the table's rounding.
 _SMOOTHING = 1.5
+#: Electrodes by the schemes' codes, "E" being another letter for Kuramoto's; two make a pair.
+_CODE = re.compile(r"^\s*([fke])0?(\d{1,2})\s*$", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s*[-–/_:]\s*")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,88 @@ def electrode_scheme(name: str) -> tuple[Electrode, ...]:
     except KeyError:
         known = ", ".join(electrode_schemes())
         raise EiferError(f"The electrode scheme '{name}' is not known.", f"Use {known}.") from None
+
+
+def site(name: str) -> tuple[float, float] | None:
+    """Where something lies on the canvas; None for what has no place.
+
+    Parameters
+    ----------
+    name : str
+        A muscle of Fridlund's scheme with its side (``"zygomaticus.left"``), an electrode
+        (``"F20"``, ``"K6"``, also ``"E6"``), or a bipolar pair of Kuramoto's (``"K6-K8"``), which
+        lies in the middle between its two electrodes.
+    """
+    named = _named_sites()
+    if name in named:
+        return named[name]
+    found = [named.get(code) for code in map(_code, _BETWEEN.split(name))]
+    if len(found) not in (1, 2) or None in found:
+        return None
+    x, y = np.mean([place for place in found if place is not None], axis=0).tolist()
+    return x, y
+
+
+def is_kuramoto(name: str, *, letters: str = "k") -> bool:
+    """Whether a name is an electrode of Kuramoto's scheme, or a pair of two, by its letter."""
+    parts = _BETWEEN.split(name)
+    codes = [_CODE.match(part) for part in parts]
+    return site(name) is not None and all(c is not None and c[1].lower() in letters for c in codes)
+
+
+def sites_of(
+    muscles: Sequence[str], channels: Sequence[str], scheme: str | None = None
+) -> dict[int, str]:
+    """The site of each muscle that has one, by its number.
+
+    Parameters
+    ----------
+    muscles, channels : sequence of str
+        An activity's, one channel per muscle.
+    scheme : str, optional
+        ``"fridlund"`` puts each muscle where Fridlund's electrode is, ``"kuramoto"`` where the
+        channel's own electrode or pair is. None takes the channel's where its name is a code of
+        Kuramoto's (K1 …), else the muscle's.
+
+    Returns
+    -------
+    dict of int to str
+        Names that :func:`site` knows, each once: a channel that stands for both sides is one.
+
+    Raises
+    ------
+    EiferError
+        For a scheme that is not known.
+    """
+    if scheme is not None:
+        electrode_scheme(scheme)
+    letters = {"fridlund": "", "kuramoto": "ke", None: "k"}[scheme]
+    found: dict[int, str] = {}
+    for number, (muscle, channel) in enumerate(zip(muscles, channels, strict=True)):
+        own = channel.strip() if letters and is_kuramoto(channel, letters=letters) else muscle
+        if scheme == "kuramoto" and own == muscle and not is_kuramoto(muscle, letters=letters):
+            continue
+        if site(own) is not None and own not in found.values():
+            found[number] = own
+    return found
+
+
+def _code(text: str) -> str:
+    """``"K5"`` for ``"k05"`` and ``"E5"``, what is no code as it is."""
+    match = _CODE.match(text)
+    if match is None:
+        return text
+    letter = match[1].upper()
+    return f"{'K' if letter == 'E' else letter}{int(match[2])}"
+
+
+@cache
+def _named_sites() -> Mapping[str, tuple[float, float]]:
+    """Electrodes and Fridlund's muscles with their places."""
+    rows = [electrode for scheme in electrode_schemes().values() for electrode in scheme]
+    return {row.name: row.canvas for row in rows} | {
+        row.muscle: row.canvas for row in rows if row.muscle is not None
+    }
 
 
 @cache

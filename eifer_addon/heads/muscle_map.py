@@ -17,7 +17,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import dijkstra
 
-from .electrodes import electrode_scheme, place_electrodes
+from .electrodes import electrode_scheme, place_electrodes, site
 from .face_canvas import face_outline
 from .model import HeadModel, SurfacePoints
 from .surface import at_surface, closest_points
@@ -67,10 +67,12 @@ def muscles_shown() -> tuple[str, ...]:
     return tuple(str(electrode.muscle) for electrode in electrode_scheme(SCHEME))
 
 
-def electrode_places(muscles: Sequence[str]) -> np.ndarray:
-    """Canvas positions (n, 2) of muscles' electrodes; KeyError for one that has none."""
-    places = {electrode.muscle: electrode.canvas for electrode in electrode_scheme(SCHEME)}
-    return np.array([places[muscle] for muscle in muscles], np.float64).reshape(-1, 2)
+def electrode_places(sites: Sequence[str]) -> np.ndarray:
+    """Canvas positions (n, 2) of muscles, electrodes or pairs; KeyError for one without a place."""
+    places = [site(name) for name in sites]
+    if None in places:
+        raise KeyError(sites[places.index(None)])
+    return np.array(places, np.float64).reshape(-1, 2)
 
 
 def muscle_weights(head: HeadModel) -> MuscleWeights:
@@ -236,7 +238,8 @@ def flat_weights(canvas: np.ndarray, muscles: Sequence[str] | None = None) -> np
     canvas : numpy.ndarray
         (n, 2) canvas positions.
     muscles : sequence of str, optional
-        Those that were recorded; nothing is claimed of the others. All by default.
+        Those that were recorded, or the electrodes or pairs; nothing is claimed of the others.
+        All of Fridlund's muscles by default.
 
     Returns
     -------
@@ -246,7 +249,7 @@ def flat_weights(canvas: np.ndarray, muscles: Sequence[str] | None = None) -> np
     Raises
     ------
     KeyError
-        For a muscle that has no electrode in the scheme.
+        For a name that has no place on the canvas.
     """
     canvas = np.asarray(canvas, np.float64)
     places = electrode_places(muscles_shown() if muscles is None else muscles)

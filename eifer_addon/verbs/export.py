@@ -11,7 +11,8 @@ from ..errors import EiferError
 from ..exchange import WRITE_FORMATS, is_track
 from ..signals.activity import Activity
 from ..track import ExpressionTrack
-from .base import Result, add_reading_arguments, positive, reading_choices
+from .base import Result, positive, reading_choices
+from .inputs import activity_from, add_input_arguments
 
 HELP = "Write muscle activity or a track as CSV, npz, Live Link Face CSV or BIDS derivative."
 EXAMPLE = "eifer export take.npz --out take.csv --format livelink"
@@ -33,10 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--what", choices=_WHAT, help="what to make of a recording or activity (default: activity)"
     )
-    add_reading_arguments(parser)
-    parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
-    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
-    parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
+    add_input_arguments(parser)
     parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
     parser.add_argument("--space", help="carry the track into this space first, e.g. arkit52")
     parser.add_argument("--timecode-rate", type=positive, help="of Live Link Face (default 60)")
@@ -76,19 +74,9 @@ def _kind(item: ExpressionTrack | Activity) -> str:
 
 def _read(options: argparse.Namespace) -> ExpressionTrack | Activity:
     """What the file holds; a recording as its activity."""
-    path: Path = options.file
-    choices = reading_choices(options)
-    if path.is_file() and is_track(path):
-        return api.read_track(path, **choices)
-    if path.suffix.lower() == ".npz":
-        try:
-            return Activity.load(path)
-        except EiferError:
-            pass  # a recording that EIFER saved, or nothing of ours: its reader says so
-    recording = api.read_recording(path, **choices)
-    return api.to_activity(
-        recording, preset=options.preset, montage=options.montage, profile=options.profile
-    )
+    if options.file.is_file() and is_track(options.file):
+        return api.read_track(options.file, **reading_choices(options))
+    return activity_from(options.file, options)
 
 
 def _wanted(

@@ -1,4 +1,4 @@
-"""``eifer map``: a recording's muscle activity as a map of the face."""
+"""``eifer map``: muscle activity as a map of the face, for papers and films."""
 
 from __future__ import annotations
 
@@ -8,61 +8,139 @@ from typing import Any
 
 from .. import api
 from ..errors import EiferError
+from ..exchange import is_track
+from ..heads.electrodes import electrode_schemes
 from ..progress import ProgressBar
-from .base import Result, add_reading_arguments, positive, reading_choices, require_free
+from ..signals.activity import Activity
+from .base import Result, positive, require_free
+from .inputs import activity_from, add_input_arguments
 
-HELP = "Draw the muscle activity of a recording as a map of the face."
-EXAMPLE = "eifer map session.edf --event smile --out smile.svg"
+HELP = "Draw muscle activity as a map of the face: one moment, several as a row, or a film."
+EXAMPLE = "eifer map session.edf --event smile --event anger --out smile-anger.svg"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("recording", type=Path, help="any recording that 'eifer inspect' reads")
+    parser.add_argument(
+        "file", type=Path,
+        help="a recording that 'eifer inspect' reads, or an activity (npz, CSV or BIDS derivative "
+        "of 'eifer export')",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, help="the picture to write (.png or .svg)")
     parser.add_argument("--film", type=Path, help="the map over time to write (.mp4)")
-    moment = parser.add_mutually_exclusive_group()
-    moment.add_argument("--at", type=float, metavar="SECONDS", help="the map at this time")
-    moment.add_argument("--event", metavar="NAME", help="the mean over all events of this name")
+    parser.add_argument(
+        "--at", type=float, action="append", default=[], metavar="SECONDS",
+        help="a map at this time; like the next two, once for every map of a row",
+    )  # fmt: skip
+    parser.add_argument(
+        "--window", type=_window, action="append", default=[], metavar="START:END",
+        help="a map of the mean over this window, in s",
+    )  # fmt: skip
+    parser.add_argument(
+        "--event", action="append", default=[], metavar="NAME",
+        help="a map of the mean over all events of this name",
+    )  # fmt: skip
+    parser.add_argument("--every-event", action="store_true", help="a map for each name of events")
+    parser.add_argument(
+        "--title", action="append", default=[], help="stands over a map; once for each"
+    )
+    parser.add_argument("--columns", type=_count, default=4, help="maps in a row (default 4)")
     parser.add_argument("--names", action="store_true", help="write the muscles' names")
+    parser.add_argument(
+        "--scheme", choices=tuple(electrode_schemes()),
+        help="where electrodes stand (default: by the names of the channels)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limit", type=positive, default=1.0, help="activity of the last colour (default 1)"
+    )
     parser.add_argument("--fps", type=positive, default=25.0, help="of the film (default 25)")
-    parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
-    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
-    parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
-    add_reading_arguments(parser)
+    parser.add_argument("--height", type=_count, default=720, help="of the film (default 720)")
+    add_input_arguments(parser)
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
+def _window(text: str) -> tuple[float, float]:
+    start, separator, end = text.partition(":")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text} is no window like 1.5:3")
+    return float(start), float(end)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 8192:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 8192")
+    return int(text)
+
+
 def run(options: argparse.Namespace) -> Result:
-    """Read, filter, draw; without --at and --event, the strongest moment."""
-    from .. import muscle_figure as figure
+    """Read, filter, draw; without a moment, the strongest."""
+    _check(options)
+    activity = activity_from(options.file, options)
+    shared = {
+        "names": options.names, "scheme": options.scheme, "limit": options.limit,
+        "overwrite": options.force,
+    }  # fmt: skip
+    values: dict[str, Any] = {"files": {}}
+    lines: list[str] = []
+    if options.out:
+        _draw(activity, options, shared, values, lines)
+    if options.film:
+        film = api.muscle_map(
+            activity, options.film, fps=options.fps, height=options.height,
+            on_progress=ProgressBar("Drawing"), **shared,
+        )  # fmt: skip
+        values["files"]["film"] = str(film)
+        lines.append(f"film: {film}")
+    return Result("\n".join(lines), values)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse before any work what cannot be drawn."""
+    from ..muscle_figure import checked_format
 
     if not options.out and not options.film:
         raise EiferError("No output was named.", "Add --out or --film with a file name.")
     if options.out:
-        figure.checked_format(options.out)
-    elif options.at is not None or options.event:
+        checked_format(options.out)
+    elif options.at or options.window or options.event or options.every_event:
         raise EiferError("A film shows the whole recording.", "Add --out for one moment of it.")
+    if options.film and options.film.suffix.lower() != ".mp4":
+        raise EiferError(f"No film can be written as '{options.film.name}'.", "Let it end in .mp4.")
     require_free([options.out, options.film], force=options.force)
-    activity = api.to_activity(
-        api.read_recording(options.recording, **reading_choices(options)),
-        preset=options.preset, montage=options.montage, profile=options.profile,
-    )  # fmt: skip
-    files: dict[str, str] = {}
-    values: dict[str, Any] = {"files": files}
-    lines: list[str] = []
-    if options.out:
-        moment = figure.moment_of(activity, at=options.at, event=options.event)
-        drawn = figure.save_map(options.out, moment, names=options.names, overwrite=options.force)
-        files["map"] = str(drawn)
-        measured = zip(moment.muscles, moment.values.tolist(), strict=True)
-        values |= {"moment": moment.title, "activity": dict(measured)}
+    if options.file.is_file() and is_track(options.file):
+        raise EiferError(
+            f"{options.file.name} is a track, and its muscle activity is not in it.",
+            "Draw the recording, or the activity that 'eifer export' wrote.",
+        )
+
+
+def _draw(
+    activity: Activity, options: argparse.Namespace, shared: dict[str, Any],
+    values: dict[str, Any], lines: list[str],
+) -> None:  # fmt: skip
+    from ..muscle_moments import event_names, moments_of
+
+    events = [*options.event, *(event_names(activity) if options.every_event else ())]
+    chosen = {"at": options.at, "window": options.window, "event": events}
+    if options.every_event and not events:
+        raise EiferError("The recording has no events at all.", "Use --at or --window instead.")
+    moments = moments_of(activity, **chosen, titles=options.title, scheme=options.scheme)
+    drawn = api.muscle_map(
+        activity, options.out, **chosen, titles=options.title, columns=options.columns, **shared
+    )
+    values["files"]["map"] = str(drawn)
+    values["maps"] = [
+        {
+            "title": moment.title,
+            "activity": dict(zip(moment.muscles, moment.values.tolist(), strict=True)),
+            "sites": dict(zip(moment.muscles, moment.sites, strict=True)),
+        }
+        for moment in moments
+    ]
+    if len(moments) == 1:
+        values |= {key: values["maps"][0][name] for key, name in
+                   (("moment", "title"), ("activity", "activity"))}  # fmt: skip
+    for moment in moments:
         strongest = moment.muscles[int(moment.values.argmax())]
-        lines += [f"Map of {moment.title}; strongest: {strongest}", f"map: {drawn}"]
-    if options.film:
-        film = figure.save_film(
-            options.film, activity, fps=options.fps, names=options.names,
-            overwrite=options.force, on_progress=ProgressBar("Drawing"),
-        )  # fmt: skip
-        files["film"] = str(film)
-        lines.append(f"film: {film}")
-    return Result("\n".join(lines), values)
+        lines.append(f"Map of {moment.title}; strongest: {strongest}")
+    lines.append(f"map: {drawn}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +129,8 @@ def test_live_link_face_takes_arkit_only_and_needs_whole_rates(tmp_path: Path) -
 def test_a_bids_derivative_says_how_the_signal_was_made(tmp_path: Path) -> None:
     folder = tmp_path / "derivatives"
     activity = some_activity()
-    table, sidecar, dataset = exchange.write(activity, folder, subject="01", task="smile")
-    assert table == folder / "sub-01" / "emg" / "sub-01_task-smile_desc-activity_physio.tsv.gz"
+    table, sidecar, dataset, readme = exchange.write(activity, folder, subject="01", task="smile")
+    assert table == folder / "sub-01" / "emg" / "sub-01_task-smile_recording-activity_physio.tsv.gz"
     about = json.loads(sidecar.read_text())
     with gzip.open(table, "rt") as stream:
         rows = np.loadtxt(stream, delimiter="\t")
@@ -141,11 +142,12 @@ def test_a_bids_derivative_says_how_the_signal_was_made(tmp_path: Path) -> None:
     assert about["FilterDelay"] == {"Value": 38.0, "Units": "ms"}
     assert about["Simulated"] is True
     assert json.loads(dataset.read_text())["DatasetType"] == "derivative"
+    assert "EIFER" in readme.read_text()
     np.testing.assert_array_equal(rows[:, 1:].astype(np.float32), activity.values)
     made = exchange.write(files.some_track(), folder, subject="01", task="smile", session="2")
     assert [path.name for path in made] == [
-        "sub-01_ses-2_task-smile_desc-expression_physio.tsv.gz",
-        "sub-01_ses-2_task-smile_desc-expression_physio.json",
+        "sub-01_ses-2_task-smile_recording-expression_physio.tsv.gz",
+        "sub-01_ses-2_task-smile_recording-expression_physio.json",
     ]
     about = json.loads(made[1].read_text())
     assert set(about["Columns"]) <= set(about)
@@ -197,3 +199,42 @@ def test_the_same_derivative_is_the_same_file(tmp_path: Path) -> None:
     first = exchange.write(some_activity(), tmp_path / "a", subject="1", task="x")
     second = exchange.write(some_activity(), tmp_path / "b", subject="1", task="x")
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+def test_a_derivative_obeys_the_rules_for_continuous_recordings(tmp_path: Path) -> None:
+    # BIDS 1.11, rules.files.raw.task.timeseries and rules.sidecars.continuous.
+    folder = tmp_path / "derivatives"
+    exchange.write(some_activity(), folder, subject="01", task="smile", session="a")
+    exchange.write(files.some_track(), folder, subject="01", task="smile")
+    name = re.compile(
+        r"sub-[0-9a-zA-Z]+(_ses-[0-9a-zA-Z]+)?_task-[0-9a-zA-Z]+(_acq-[0-9a-zA-Z]+)?"
+        r"(_run-[0-9]+)?(_recording-[0-9a-zA-Z]+)?_physio\.(tsv\.gz|json)"
+    )
+    paths = [path for path in folder.glob("sub-*/**/*") if path.is_file()]
+    assert len(paths) == 4
+    for path in paths:
+        assert name.fullmatch(path.name)
+        assert path.parent.name in ("beh", "emg")
+    about = json.loads((folder / "dataset_description.json").read_text())
+    assert {"Name", "BIDSVersion", "GeneratedBy"} <= set(about)
+    for sidecar in folder.glob("sub-*/**/*.json"):
+        fields = json.loads(sidecar.read_text())
+        assert isinstance(fields["SamplingFrequency"], float)
+        assert isinstance(fields["StartTime"], float)
+        with gzip.open(sidecar.with_name(sidecar.stem + ".tsv.gz"), "rt") as stream:
+            assert len(stream.readline().split("\t")) == len(fields["Columns"])
+
+
+@pytest.mark.parametrize("form", ["npz", "csv", "bids"])
+def test_an_activity_comes_back_bit_for_bit(form: str, tmp_path: Path) -> None:
+    activity = some_activity()
+    labels = {"subject": "01", "task": "smile"} if form == "bids" else {}
+    path = exchange.write(activity, tmp_path / f"a.{form}", format=form, **labels)[0]
+    assert exchange.is_activity(path)
+    assert not exchange.is_track(path)
+    back = exchange.read_activity(path)
+    for name in ("values", "baseline", "scale"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(activity, name))
+    for name in ("rate_hz", "muscles", "channels", "filters", "delay_ms", "start_s", "events"):
+        assert getattr(back, name) == getattr(activity, name)
+    assert dict(back.source) == dict(activity.source)

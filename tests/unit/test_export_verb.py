@@ -69,7 +69,9 @@ def test_a_track_goes_from_one_format_to_another(
     saved = tmp_path / "activity.npz"
     folder = tmp_path / "derivative"
     result(capsys, "export", out, "--out", folder, "--subject", "01", "--task", "film")
-    assert (folder / "sub-01" / "beh" / "sub-01_task-film_desc-expression_physio.json").exists()
+    assert (
+        folder / "sub-01" / "beh" / "sub-01_task-film_recording-expression_physio.json"
+    ).exists()
     assert not saved.exists()
 
 

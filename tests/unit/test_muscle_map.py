@@ -1,25 +1,25 @@
-"""The muscle map without Blender: weights over heads, the flat face, pictures, the verb."""
+"""The muscle map without Blender: weights over heads and over the flat face, sites, colours."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon import muscle_figure as figure
-from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.heads import muscle_map as maps
-from eifer.eifer_addon.heads.electrodes import canonical_positions
+from eifer.eifer_addon.heads.electrodes import (
+    canonical_positions,
+    electrode_scheme,
+    is_kuramoto,
+    site,
+    sites_of,
+)
 from eifer.eifer_addon.heads.face_canvas import canvas_positions, face_features
 from eifer.eifer_addon.heads.model import HeadModel
-from eifer.eifer_addon.signals.activity import Activity
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +33,6 @@ def head() -> Iterator[HeadModel]:
 @pytest.fixture(scope="module")
 def weights(head: HeadModel) -> maps.MuscleWeights:
     return maps.muscle_weights(head)
-
-
-def activity(**muscles: float) -> Activity:
-    """Three seconds at 10 Hz; the named muscles act from 1 to 2 s, and two events say so."""
-    names = maps.muscles_shown()
-    values = np.zeros((30, len(names)), np.float32)
-    for name, value in muscles.items():
-        stem, _, side = name.rpartition("_")
-        values[10:20, names.index(f"{stem}.{side}")] = value
-    one = np.ones(len(names))
-    events = ((1.0, "smile", 0.5), (1.5, "smile", 0.5), (2.0, "rest", 0.9))
-    return Activity(values, 10.0, names, one, one, names, events=events, source={"simulated": True})
 
 
 def test_the_map_reads_each_activity_at_its_electrode(
@@ -124,114 +112,41 @@ def test_the_colours_are_viridis() -> None:
     np.testing.assert_allclose(encoded, wanted, atol=1e-4)
 
 
-def bright(picture: np.ndarray) -> np.ndarray:
-    """Where the map's yellow and green are: (H, W) bool."""
-    r, g, b = picture[..., :3].astype(int).transpose(2, 0, 1)
-    return (g > 150) & (g - b > 60) & (g + 30 > r)
+def test_the_colours_grow_lighter_evenly() -> None:
+    # CIE 1976 L* of linear sRGB under D65: viridis runs straight from 14 to 91.
+    stops = maps.colour_stops()
+    luminance = stops @ (0.2126, 0.7152, 0.0722)
+    lightness = 116 * np.cbrt(luminance) - 16
+    steps = np.diff(lightness)
+    assert steps.min() > 0
+    assert steps.max() / steps.min() < 1.5
+    assert lightness[-1] - lightness[0] > 70
 
 
-def face_of(path: Path) -> np.ndarray:
-    """The part of a picture that is the face, without the legend."""
-    picture = np.asarray(Image.open(path).convert("RGB"))
-    return picture[:, : int(picture.shape[1] * 0.8)]
+def test_every_electrode_and_pair_has_a_place() -> None:
+    for scheme in ("fridlund", "kuramoto"):
+        for electrode in electrode_scheme(scheme):
+            assert site(electrode.name) == electrode.canvas
+    assert site("E06") == site("k6") == (44, 13)
+    assert site("K5-K7") == (-34.5, 2.0)
+    assert site("zygomaticus.left") == site("F20")
+    for name in ("K11", "K5-", "K5-K7-K9", "zygomaticus", "K5-Zyg", ""):
+        assert site(name) is None
+    assert is_kuramoto("K5-K7")
+    assert not is_kuramoto("F5")
+    assert not is_kuramoto("E5")
 
 
-def test_a_left_smile_lights_up_the_left_cheek_only(tmp_path: Path) -> None:
-    moment = figure.moment_at(activity(zygomaticus_left=1.0), 1.5)
-    face = face_of(figure.save_map(tmp_path / "left.png", moment))
-    lit = np.argwhere(bright(face)).mean(axis=0) / face.shape[:2]
-    # The subject's left is on the right of the picture; the cheek is below the middle.
-    assert 0.7 < lit[1] < 0.95
-    assert 0.5 < lit[0] < 0.75
+def test_channels_of_kuramoto_stand_at_their_own_electrodes() -> None:
+    muscles = ("frontalis_medialis.left", "corrugator.left", "corrugator.right", "masseter.left")
+    channels = ("K2", "K19", "K19", "E18")
+    assert sites_of(muscles, channels) == {0: "K2", 1: "K19", 3: "masseter.left"}
+    assert sites_of(muscles, channels, "kuramoto") == {0: "K2", 1: "K19", 3: "E18"}
+    assert sites_of(muscles, channels, "fridlund") == dict(enumerate(muscles))
 
 
-def test_the_svg_keeps_its_text_and_repeats_itself(tmp_path: Path) -> None:
-    moment = figure.moment_of_event(activity(zygomaticus_left=1.0), "smile")
-    first = figure.save_map(tmp_path / "a.svg", moment, names=True).read_text("utf-8")
-    words = " ".join(ET.fromstring(first).itertext())
-    for text in ("smile, mean of 2", "subject's left", "zygomaticus", "muscle activity", "simul"):
-        assert text in words
-    assert figure.save_map(tmp_path / "b.svg", moment, names=True).read_text("utf-8") == first
-
-
-def test_events_are_averaged_and_the_strongest_moment_is_found() -> None:
-    made = activity(zygomaticus_left=0.8)
-    mean = figure.moment_of_event(made, "smile")
-    assert mean.values[mean.muscles.index("zygomaticus.left")] == pytest.approx(0.8)
-    assert not figure.moment_of_event(made, "rest").values.any()
-    assert figure.moment_of(made).values.max() == pytest.approx(0.8)
-
-
-def test_a_muscle_without_a_channel_claims_nothing() -> None:
-    made = activity(zygomaticus_left=0.5)
-    keep = [made.muscles.index(m) for m in ("zygomaticus.left", "corrugator.left")]
-    two = Activity(
-        made.values[:, keep], 10.0, tuple(made.muscles[k] for k in keep), np.ones(2), np.ones(2),
-        ("a", "b"),
-    )  # fmt: skip
-    assert figure.moment_at(two, 1.5).muscles == ("zygomaticus.left", "corrugator.left")
-
-
-def test_frames_of_a_film_follow_the_activity() -> None:
-    frames = figure.MapFrames(activity(zygomaticus_left=1.0), 240)
-    rest, smile, again = (frames.frame(t) for t in (0.2, 1.5, 0.2))
-    half = slice(None), slice(int(0.4 * rest.shape[1]), int(0.8 * rest.shape[1]))
-    assert bright(smile[half]).sum() > bright(rest[half]).sum() + 50
-    np.testing.assert_array_equal(rest, again)
-    assert rest.shape[0] == 240
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """Three seconds of both zygomatici at 500 Hz, left stronger in the middle."""
-    random = np.random.default_rng(5)
-    time_s = np.arange(1500) / 500
-    gain = np.where((time_s > 1) & (time_s < 2), 50.0, 1.0)[:, None] * (1.0, 0.2)
-    rows = np.column_stack([time_s, random.normal(size=(1500, 2)) * gain])
-    path = tmp_path / "smile.csv"
-    np.savetxt(path, rows, delimiter=",", header="time,Zyg li,Zyg re", comments="", fmt="%.6f")
-    return path
-
-
-def test_the_verb_draws_and_films(
-    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, film = tmp_path / "map.png", tmp_path / "map.mp4"
-    command = ["map", str(recording), "--out", str(out), "--at", "1.5", "--film", str(film),
-               "--fps", "4", "--json"]  # fmt: skip
-    assert main(command) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert result["files"] == {"map": str(out), "film": str(film)}
-    assert result["activity"]["zygomaticus.left"] > 0.5
-    assert Image.open(out).width > 900
-    assert film.stat().st_size > 1000
-    assert main(command) == 1
-    assert "exists already" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ([], "No output was named"),
-        (["--film", "f.mp4", "--at", "1"], "whole recording"),
-        (["--out", "map.pdf"], "cannot be written as 'map.pdf'"),
-        (["--out", "no/such/map.png"], "does not exist"),
-        (["--out", "m.png", "--at", "99"], "no activity at 99 s"),
-        (["--out", "m.png", "--event", "sneeze"], "no event 'sneeze'"),
-    ],
-)
-def test_bad_input_is_one_sentence(
-    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str,
-) -> None:  # fmt: skip
-    monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.iterdir())
-    assert main(["map", str(recording), *arguments]) == 1
-    printed = capsys.readouterr().err
-    assert sentence in printed
-    assert "Traceback" not in printed
-    assert sorted(tmp_path.iterdir()) == before
-
-
-def test_a_time_and_an_event_together_are_wrong_usage(recording: Path) -> None:
-    assert main(["map", str(recording), "--out", "m.png", "--at", "1", "--event", "x"]) == 2
+def test_the_flat_map_of_kuramoto_is_exact_and_zero_on_the_hull() -> None:
+    names = [electrode.name for electrode in electrode_scheme("kuramoto")] + ["K1-K3", "K2-K4"]
+    places = maps.electrode_places(names)
+    np.testing.assert_allclose(maps.flat_weights(places, names), np.eye(len(names)), atol=1e-9)
+    assert np.abs(maps.flat_weights(maps.hull() * (1 - 1e-6), names)).max() < 1e-3
