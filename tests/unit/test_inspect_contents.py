@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import amplifiers
 import edfio
+import h5py
 import numpy as np
+import pybv
 import pytest
+from scipy.io import savemat
 from xdf_writer import header, samples, session, write_xdf
 
 from eifer.eifer_addon.cli import main
@@ -68,3 +72,107 @@ def test_a_folder_with_several_recordings_is_listed(
     choice = "recording=sub-01_task-rest"
     assert main(["inspect", str(tmp_path / "set"), "--choose", choice]) == 0
     assert "Zyg li -> zygomaticus, left" in capsys.readouterr().out
+
+
+def seconds(samples: int = 2000) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 50, (2, samples))
+
+
+def edf(path: Path, kind: str = "Edf") -> Path:
+    make = {"Edf": edfio.EdfSignal, "Bdf": edfio.BdfSignal}[kind]
+    signals = [
+        make(row, 1000, label=label, physical_dimension="uV")
+        for row, label in zip(seconds(), ("Zyg li", "Corr re"), strict=True)
+    ]
+    getattr(edfio, kind)(signals, data_record_duration=1, annotations=[]).write(path)
+    return path
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-100])
+    return path
+
+
+def gap(path: Path) -> Path:
+    """The second data record begins eight seconds late."""
+    data = path.read_bytes()
+    for kind in (b"EDF", b"BDF"):
+        data = data.replace(kind + b"+C", kind + b"+D", 1)
+    path.write_bytes(data.replace(b"+1\x14\x14", b"+9\x14\x14"))
+    return path
+
+
+def brainvision(path: Path) -> Path:
+    pybv.write_brainvision(
+        data=seconds() * 1e-6, sfreq=1000, ch_names=["Zyg li", "Corr re"], fname_base="a",
+        folder_out=path.parent,
+    )  # fmt: skip
+    path.with_suffix(".eeg").write_bytes(path.with_suffix(".eeg").read_bytes()[:-2])
+    return path
+
+
+def mat(path: Path) -> Path:
+    savemat(path, {"a": seconds(), "b": seconds()})
+    return path
+
+
+def hdf5(path: Path) -> Path:
+    with h5py.File(path, "w") as file:
+        file["left"], file["right"] = seconds(), seconds()
+    return path
+
+
+def csv(path: Path, line: str) -> Path:
+    """A table whose hundredth row is `line`."""
+    rows = [f"{k / 1000},{k % 7},{k % 5}" for k in range(300)]
+    rows[100] = line
+    path.write_text("\n".join(["time (s),Zyg li,Corr re", *rows]) + "\n")
+    return path
+
+
+REFUSED = {
+    "truncated EDF": (lambda f: cut(edf(f / "a.edf")), "Zyg li", "data record 2 is missing"),
+    "EDF+D": (lambda f: gap(edf(f / "a.edf")), "Corr re", "is discontinuous (EDF+D)"),
+    "truncated BDF": (lambda f: cut(edf(f / "a.bdf", "Bdf")), "Zyg li", "data record 2 is missing"),
+    "BDF+D": (lambda f: gap(edf(f / "a.bdf", "Bdf")), "Corr re", "is discontinuous (BDF+D)"),
+    "truncated XDF": (lambda f: cut(session(f / "a.xdf")[0]), "Motion", "is truncated"),
+    "BrainVision": (lambda f: brainvision(f / "a.vhdr"), "Corr re", "ends inside a sample"),
+    "MAT": (lambda f: mat(f / "a.mat"), "2x2000", "2 arrays that could be the signal"),
+    "HDF5": (lambda f: hdf5(f / "a.h5"), "right", "2 arrays that could be the signal"),
+    "Poly5": (lambda f: cut(amplifiers.write_poly5(f / "a.poly5")), "Zyg li", "is truncated"),
+    "ragged CSV": (lambda f: csv(f / "a.csv", "1,2"), "Corr re", "Line 102 of a.csv has 2 columns"),
+    "CSV of NaN": (lambda f: csv(f / "a.csv", "0.1,nan,1"), "Corr re", "frame 100"),
+    "CSV of text": (lambda f: csv(f / "a.csv", "0.1,x,1"), "Zyg li", "Line 102 of a.csv holds 'x'"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_every_format_is_listed_where_it_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    write, listed, sentence = REFUSED[kind]
+    path = write(tmp_path)
+    assert main(["inspect", str(path)]) == 0
+    table, _, reason = capsys.readouterr().out.partition("Not read: ")
+    assert listed in table
+    assert sentence in reason
+    assert main(["inspect", str(path), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert sentence in values["refused"]
+    assert listed in json.dumps(values["contents"])
+
+
+def test_the_columns_of_a_text_file_say_what_is_taken(
+    test_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = min((test_data / "emg" / "nilsonne_FMOV_CC0").glob("*.txt"))
+    assert main(["inspect", str(path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["contents"]
+    assert [row["read as"] for row in rows] == ["left out"] * 3 + ["envelope"] * 2 + ["markers"] * 3
+    path = next((test_data / "emg" / "openbci_nepali_GPL3").glob("*.txt"))
+    assert main(["inspect", str(path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["contents"]
+    assert rows[1] == {
+        "column": "EXG Channel 0", "holds": "numbers", "unit": None, "first": rows[1]["first"],
+        "rows": 16850,
+    }  # fmt: skip

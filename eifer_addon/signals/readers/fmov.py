@@ -16,11 +16,17 @@ import numpy as np
 from ...errors import EiferError
 from ...files import sha256_of
 from ..recording import Event, Recording
-from .base import Choices, Reader, check_finite
+from .base import Choices, Reader, Row, check_finite
 
 RATE_HZ = 100.0
 #: Column of the integrated zygomaticus and corrugator, by number of columns.
 _COLUMNS = {8: (3, 4), 10: (4, 6)}
+_NAMES = {8: ("SCR", "raw zygomaticus", "raw corrugator", "zygomaticus", "corrugator", "angry",
+              "happy", "neutral"),
+          10: ("time", "SCR", "raw zygomaticus", "raw corrugator", "zygomaticus", "ECG",
+               "corrugator", "angry", "happy", "neutral")}  # fmt: skip
+_ROLES = {"zygomaticus": "envelope", "corrugator": "envelope", "angry": "markers",
+          "happy": "markers", "neutral": "markers"}  # fmt: skip
 _MARKERS = ("angry", "happy", "neutral")
 _MARKER_LEVEL = 5.0
 _LINES_LOOKED_AT = 50
@@ -74,6 +80,19 @@ def read(path: Path, choices: Choices) -> Recording:
     )
 
 
+def contents(path: Path) -> list[Row]:
+    """One row per column, under the names that the data set's description gives."""
+    width = 0
+    with path.open(encoding="latin-1") as stream:
+        for count, line in enumerate(stream, start=1):
+            width = width or len(line.strip().split("\t"))
+            rows = count
+    return [
+        {"column": name, "rate_hz": RATE_HZ, "rows": rows, "read as": _ROLES.get(name, "left out")}
+        for name in _NAMES.get(width, ())
+    ]
+
+
 def _rows(path: Path) -> np.ndarray:
     rows: list[list[float]] = []
     with path.open(encoding="latin-1") as stream:
@@ -104,4 +123,4 @@ def _events(markers: np.ndarray, rate_hz: float) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 
-READER = Reader("fmov", "FMOV text files of integrated EMG (.txt)", recognises, read)
+READER = Reader("fmov", "FMOV text files of integrated EMG (.txt)", recognises, read, contents)

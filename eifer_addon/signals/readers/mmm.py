@@ -16,7 +16,7 @@ from ...files import sha256_of
 from ..montage import match_channels
 from ..recording import Recording
 from .base import Choices, Reader
-from .text import load_columns, sniff
+from .text import column_rows, load_columns, sniff
 
 RATE_HZ = 30.0
 _N_COLUMNS = 22
@@ -56,4 +56,4 @@ def read(path: Path, choices: Choices) -> Recording:
     return replace(recording, units=units, holds_envelope=True)
 
 
-READER = Reader("mmm", "MMM envelopes (.csv, 22 columns at 30 Hz)", recognises, read)
+READER = Reader("mmm", "MMM envelopes (.csv, 22 columns at 30 Hz)", recognises, read, column_rows)

@@ -18,7 +18,7 @@ from ...errors import EiferError
 from ...files import sha256_of
 from ..recording import Event, Recording
 from .base import Choices, Reader
-from .text import Columns, Layout, layout_of, load_columns, load_texts, sniff
+from .text import Columns, Layout, column_rows, layout_of, load_columns, load_texts, sniff
 
 _RATE_KEY = re.compile(r"(sampl\w*\s*(rate|freq\w*)|sfreq|^fs$|abtastrate|^rate)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?")
@@ -208,4 +208,4 @@ def _events(path: Path, layout: Layout, columns: list[int], rate: float) -> tupl
     return tuple(sorted(events, key=lambda event: event.onset_s))
 
 
-READER = Reader("table", "tables in text (.csv, .tsv, .txt)", recognises, read)
+READER = Reader("table", "tables in text (.csv, .tsv, .txt)", recognises, read, column_rows)

@@ -7,12 +7,13 @@ import csv
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import EiferError
-from .base import check_finite, unique_names
+from .base import Row, check_finite, one_line, unique_names
 
 _COMMENT = ("#", "%")
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "#n/a", "-nan", "nan(ind)"})
@@ -21,7 +22,7 @@ _PAIR = re.compile(r"^[#%\s]*([^=:]+?)\s*(?::=|=|:|\t)\s*(.+)$")
 _ROWS_SNIFFED = 30
 #: A header and a line of units at most stand above the numbers.
 _MOST_HEADER_LINES = 2
-_LINE_LIMIT = 1 << 20
+_SHOWN = 24
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,29 @@ def layout_of(path: Path) -> Layout:
             f"{path.name} is not a table of numbers.", "Export it as CSV with a header."
         )
     return layout
+
+
+def column_rows(path: Path, layout: Layout | None = None) -> list[Row]:
+    """One row per column, for `eifer inspect`: its name, what it holds, and the first value."""
+    layout = layout or layout_of(path)
+    lines = 0
+    with path.open(encoding=layout.encoding, errors="replace") as stream:
+        first: list[str] = []
+        for line in islice(stream, layout.skip, None):
+            if layout.is_row(line):
+                first = first or layout.cells(line)
+                lines += 1
+    rows = []
+    for k in range(max(len(layout.names), len(layout.numeric))):
+        known = k < len(layout.numeric)
+        rows.append({
+            "column": layout.names[k] if k < len(layout.names) else "",
+            "holds": ("numbers" if layout.numeric[k] else "text") if known else None,
+            "unit": layout.units[k] if k < len(layout.units) else None,
+            "first": one_line(first[k])[:_SHOWN] if k < len(first) else None,
+            "rows": lines,
+        })  # fmt: skip
+    return rows
 
 
 def load_columns(path: Path, wanted: Sequence[int], layout: Layout | None = None) -> Columns:

@@ -19,9 +19,9 @@ import numpy as np
 from ...errors import EiferError
 from ...files import sha256_of
 from ..recording import Event, Recording
-from .base import Choices, Reader, check_finite, one_line, plain_unit, unique_names
+from .base import Choices, Reader, Row, check_finite, one_line, plain_unit, unique_names
 from .table import rate_of_times
-from .text import Layout, load_columns, load_texts, sniff
+from .text import Layout, column_rows, load_columns, load_texts, sniff
 
 _HEAD_BYTES = 1 << 16
 _MOST_PREAMBLE = 200
@@ -63,6 +63,13 @@ def read(path: Path, choices: Choices) -> Recording:
             check_finite(path.name, name, samples, recording.rate_hz)
     source = {"file": str(path), "sha256": sha256_of(path), "format": export.maker}
     return replace(recording, source={**source, **({"notes": notes} if notes else {})})
+
+
+def contents(path: Path) -> list[Row]:
+    """One row per column."""
+    with path.open("rb") as stream:
+        export = _find(path, stream.read(_HEAD_BYTES))
+    return column_rows(path, None if export is None else export.layout)
 
 
 def _find(path: Path, head: bytes) -> _Export | None:
