@@ -16,9 +16,11 @@ from .causal import CausalChain
 from .crosstalk import unmix_by_profile
 from .envelope import Enveloper, resample_envelope
 from .filters import FLAT, find_mains
-from .montage import Montage, map_channels
+from .montage import Montage
+from .montage_recording import required
 from .normalise import load_document, normalise
 from .origin import RECIPE, origin_of, sealed
+from .pairs import with_pairs
 from .presets import Preset, get_preset
 from .readers.base import check_finite, check_rate, file_name
 from .recording import Recording
@@ -47,6 +49,9 @@ def to_activity(
     repair: Mapping[str, str] | None = None,
     unmix: bool = False,
     on_progress: OnShare | None = None,
+    *,
+    scheme: str = "auto",
+    sides: str = "both",
 ) -> Activity:
     """Turn a recording into normalised muscle activity.
 
@@ -67,7 +72,7 @@ def to_activity(
     profile : Profile, mapping or path-like, optional
         Baseline and scale per muscle from `calibration.calibrate`.
     montage : Montage, mapping or path-like, optional
-        Which channel is which muscle, when the names do not tell.
+        Which channel or pair is which muscle, when the names do not tell.
     repair : mapping of str to str, optional
         ``{channel: "drop" | "mirror" | "interpolate"}``: leave a bad channel out, let the other
         side stand for it, or bridge its bad seconds. Without it nothing is left out or changed;
@@ -77,6 +82,10 @@ def to_activity(
     on_progress : callable, optional
         Called in the caller's thread with the share of the channels that is done, 0 to 1; it may
         raise `Cancelled`, which stops the work.
+    scheme : {"auto", "fridlund", "kuramoto"}
+        Which electrode codes the channels' names mean.
+    sides : {"both", "left", "right", "swap"}
+        Which side was recorded, or that the names mean the sides as seen in the image.
 
     Returns
     -------
@@ -94,16 +103,16 @@ def to_activity(
     _check_length(recording)
     rate = _frame_rate(recording, rate_hz, chosen)
     repair = dict(repair or {})
-    mapped = map_channels(recording.channels, montage)
+    mapped = required(recording, montage, scheme, sides)
     document = None if profile is None else dict(load_document(profile))
     told = {"preset": preset, "rate_hz": rate_hz, "profile": document, "repair": repair}
     origin = origin_of(recording, mapped, **told, unmix=unmix)
+    recording = with_pairs(recording, mapped.channels.values())
     recording, unmixed = _unmixed(recording, profile) if unmix else (recording, ())
     found = repair_montage(mapped, repair)
-    times_s = frame_times(recording, rate)
     used = "none" if recording.holds_envelope else preset
     envelopes, words, delay_ms = _muscle_envelopes(
-        recording, found, times_s, chosen, repair, on_progress
+        recording, found, frame_times(recording, rate), chosen, repair, on_progress
     )
     normal = normalise(envelopes, rate, found.muscles, profile, used)
     unclamped = normal.unclamped(envelopes)
@@ -111,13 +120,24 @@ def to_activity(
     words = (*unmixed, *words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes)
     notes = {"preset": used, "montage": found.origin, "silent": list(normal.silent)}
     notes |= {"repair": repair} if repair else {}
+    notes |= _gains(document)
     notes |= {RECIPE: sealed(origin, values)} if origin else {}
     return Activity(
         values, rate, found.muscles, normal.baseline, normal.scale,
         channels=tuple(found.channels.values()), filters=words, delay_ms=delay_ms,
         unmapped=found.unmapped, source={**recording.source, **notes}, unclamped=unclamped,
-        events=tuple((e.onset_s, e.name, e.duration_s) for e in recording.events),
+        start_s=recording.start_s, events=_events(recording),
     )  # fmt: skip
+
+
+def _gains(profile: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The subject's gains, for `api.emg_to_expression` to find."""
+    return {"gains": profile["gains"]} if profile and profile.get("gains") else {}
+
+
+def _events(recording: Recording) -> tuple[tuple[float, str, float], ...]:
+    """Onset on the activity's clock, name and duration."""
+    return tuple((recording.start_s + e.onset_s, e.name, e.duration_s) for e in recording.events)
 
 
 def _unmixed(recording: Recording, profile: Any) -> tuple[Recording, tuple[str, ...]]:
@@ -153,7 +173,8 @@ def envelopes_of_muscles(
     check_rate(recording)
     _check_length(recording)
     rate = min(rate_hz, recording.rate_hz)
-    found = map_channels(recording.channels, montage)
+    found = required(recording, montage, "auto", "both")
+    recording = with_pairs(recording, found.channels.values())
     times_s = frame_times(recording, rate)
     return found, _muscle_envelopes(recording, found, times_s, chosen, {})[0], rate
 

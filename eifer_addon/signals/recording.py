@@ -62,6 +62,9 @@ class Recording:
     opened : mapping
         ``path`` and ``choices`` that `read_recording` was given; empty for one that comes from no
         file. Not saved.
+    start_s : float
+        Time of the first sample on the clock that the recording was synchronised with
+        (`sync_result.shifted`); 0 without one.
     """
 
     channels: tuple[str, ...]
@@ -74,6 +77,7 @@ class Recording:
     holds_envelope: bool = False
     read_channel: Callable[[int, int, int], np.ndarray] | None = None
     opened: Mapping[str, Any] = field(default_factory=dict)
+    start_s: float = 0.0
 
     @classmethod
     def from_array(
@@ -142,6 +146,7 @@ class Recording:
         meta = {
             "channels": list(self.channels), "units": list(self.units), "rate_hz": self.rate_hz,
             "source": dict(self.source), "holds_envelope": self.holds_envelope,
+            "start_s": self.start_s,
             "events": [e.name for e in self.events],
         }  # fmt: skip
         return save_npz(path, _KIND, _VERSION, arrays, meta, overwrite=overwrite)
@@ -155,7 +160,7 @@ class Recording:
             return cls.from_array(
                 arrays["samples"], meta["rate_hz"], tuple(meta["channels"]),
                 units=tuple(meta["units"]), source=meta["source"],
-                holds_envelope=meta["holds_envelope"],
+                holds_envelope=meta["holds_envelope"], start_s=float(meta.get("start_s", 0.0)),
                 events=tuple(Event(float(o), n, float(d)) for o, n, d in rows),
             )  # fmt: skip
         except (KeyError, ValueError) as error:
