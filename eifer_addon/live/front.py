@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import EiferError
 from ..signals.crosstalk import unmix_by_profile
 from ..signals.montage import map_channels
+from ..signals.pairs import with_pairs
 from ..signals.recording import Recording
 
 #: After its last value that was no number a channel counts as lost for so long: the step back to
@@ -29,6 +31,8 @@ class ChannelFront:
     profile : mapping
         A profile's document, empty for none.
     unmix : bool
+    units : tuple of str, optional
+        Of raw channels; the two of a bipolar pair must have the same. None for envelopes.
 
     Attributes
     ----------
@@ -48,19 +52,26 @@ class ChannelFront:
         montage: Any,
         profile: Mapping[str, Any],
         unmix: bool = False,
+        units: tuple[str, ...] | None = None,
     ) -> None:
         self.montage = map_channels(channels, montage)
         self.used = tuple(dict.fromkeys(self.montage.channels.values()))
         self.columns = [self.used.index(name) for name in self.montage.channels.values()]
         self.n_channels = len(channels)
-        self._take = [channels.index(name) for name in self.used]
+        if self.montage.pairs and units is None:
+            raise EiferError(
+                f"'{next(iter(self.montage.pairs))}' cannot be made of envelopes.",
+                "Stream the raw signal, or map the channels one by one.",
+            )
+        self._derivation = self.montage.derivation(channels, units)
         self._weights: np.ndarray | None = None
         self.words: tuple[str, ...] = ()
         if unmix:
             # What unmixing does to each channel alone is all there is to know about it.
             probe = Recording.from_array(np.eye(len(channels)), rate_hz, channels)
-            mixed, words = unmix_by_profile(probe, profile)
-            self._weights, self.words = mixed.data()[self._take], (words,)
+            mixed, words = unmix_by_profile(with_pairs(probe, self.used), profile)
+            take = [mixed.channels.index(name) for name in self.used]
+            self._weights, self.words = mixed.data()[take], (words,)
         self._recovery = round(RECOVERY_S * rate_hz)
         self._held = np.zeros(len(self.used))
         self._last_lost = np.full(len(self.used), -self._recovery - 1, np.int64)
@@ -93,9 +104,9 @@ class ChannelFront:
 
     def _unmixed(self, samples: np.ndarray) -> np.ndarray:
         if self._weights is None:
-            return np.asarray(samples[self._take], np.float64)
+            return self._derivation.apply(samples)
         # Summed channel by channel: a product of matrices rounds differently for other lengths.
-        total = np.zeros((len(self._take), samples.shape[1]))
+        total = np.zeros((len(self._weights), samples.shape[1]))
         for weights, channel in zip(self._weights.T, samples, strict=True):
             if weights.any():
                 total += np.where(weights == 0.0, 0.0, weights)[:, None] * channel

@@ -24,6 +24,7 @@ from .crosstalk import estimate_mixing
 from .montage import Montage
 from .movements import REST, find_movements
 from .normalise import FORMAT_VERSION, load_document, rest_level
+from .pairs import with_pairs
 from .recording import Recording
 
 _PERCENTILE = 95.0
@@ -185,6 +186,7 @@ def calibrate(
         When windows lie outside of the recording, rest is too short, or nothing moves.
     """
     found, envelopes, rate = envelopes_of_muscles(recording, preset, DEFAULT_RATE_HZ, montage)
+    recording = with_pairs(recording, found.channels.values())
     muscles = found.muscles
     movements = find_movements(recording, envelopes, rate, windows)
     rest = _rest(envelopes, rate, movements)

@@ -99,16 +99,14 @@ def to_activity(
         are not numbers, or when no channel belongs to a muscle.
     """
     chosen = get_preset(preset)
-    check_rate(recording)
-    _check_length(recording)
+    _check(recording)
     rate = _frame_rate(recording, rate_hz, chosen)
     repair = dict(repair or {})
     mapped = required(recording, montage, scheme, sides)
     document = None if profile is None else dict(load_document(profile))
     told = {"preset": preset, "rate_hz": rate_hz, "profile": document, "repair": repair}
     origin = origin_of(recording, mapped, **told, unmix=unmix)
-    recording = with_pairs(recording, mapped.channels.values())
-    recording, unmixed = _unmixed(recording, profile) if unmix else (recording, ())
+    recording, unmixed = _derived(recording, mapped, profile, unmix=unmix)
     found = repair_montage(mapped, repair)
     used = "none" if recording.holds_envelope else preset
     envelopes, words, delay_ms = _muscle_envelopes(
@@ -118,9 +116,8 @@ def to_activity(
     unclamped = normal.unclamped(envelopes)
     values = np.maximum(unclamped, 0.0)
     words = (*unmixed, *words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes)
-    notes = {"preset": used, "montage": found.origin, "silent": list(normal.silent)}
-    notes |= {"repair": repair} if repair else {}
-    notes |= _gains(document)
+    notes: dict[str, Any] = {"preset": used, "montage": found.origin, "silent": list(normal.silent)}
+    notes |= _notes(repair, document)
     notes |= {RECIPE: sealed(origin, values)} if origin else {}
     return Activity(
         values, rate, found.muscles, normal.baseline, normal.scale,
@@ -130,9 +127,10 @@ def to_activity(
     )  # fmt: skip
 
 
-def _gains(profile: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The subject's gains, for `api.emg_to_expression` to find."""
-    return {"gains": profile["gains"]} if profile and profile.get("gains") else {}
+def _notes(repair: Mapping[str, str], profile: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What was repaired, and the subject's gains for `api.emg_to_expression` to find."""
+    gains = profile.get("gains") if profile else None
+    return ({"repair": repair} if repair else {}) | ({"gains": gains} if gains else {})
 
 
 def _events(recording: Recording) -> tuple[tuple[float, str, float], ...]:
@@ -140,7 +138,13 @@ def _events(recording: Recording) -> tuple[tuple[float, str, float], ...]:
     return tuple((recording.start_s + e.onset_s, e.name, e.duration_s) for e in recording.events)
 
 
-def _unmixed(recording: Recording, profile: Any) -> tuple[Recording, tuple[str, ...]]:
+def _derived(
+    recording: Recording, montage: Montage, profile: Any, *, unmix: bool
+) -> tuple[Recording, tuple[str, ...]]:
+    """The recording with the montage's pairs, without cross-talk where that is asked for."""
+    recording = with_pairs(recording, montage.channels.values())
+    if not unmix:
+        return recording, ()
     if profile is None:
         raise EiferError("Unmixing needs a profile.", "Give one, or leave unmixing off.")
     unmixed, words = unmix_by_profile(recording, load_document(profile))
@@ -170,8 +174,7 @@ def envelopes_of_muscles(
     rate_hz : float
     """
     chosen = get_preset(preset)
-    check_rate(recording)
-    _check_length(recording)
+    _check(recording)
     rate = min(rate_hz, recording.rate_hz)
     found = required(recording, montage, "auto", "both")
     recording = with_pairs(recording, found.channels.values())
@@ -212,7 +215,8 @@ def frame_times(recording: Recording, rate_hz: float) -> np.ndarray:
     return np.arange(last + 1) / rate_hz
 
 
-def _check_length(recording: Recording) -> None:
+def _check(recording: Recording) -> None:
+    check_rate(recording)
     if recording.n_samples < 2 or recording.duration_s < _SHORTEST_S:
         raise EiferError(
             f"{file_name(recording)} lasts {recording.duration_s:.3f} s; at least "

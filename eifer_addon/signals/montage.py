@@ -1,59 +1,41 @@
 """The montage: which channel of a recording stands over which muscle, and on which side.
 
-Names are parsed tolerantly (case, dots, underscores, German and English words, side words,
-Fridlund's codes F1 to F22, odd on the subject's right); each match carries a score, and what
-was not understood stays listed. Sides are always the subject's own.
+A channel may also be a pair: the difference of two monopolar channels. What was not understood
+stays listed. Sides are always the subject's own. `montage_recording` maps a whole recording, with
+its sidecars; here are the montage itself and the mapping of bare names.
 """
 
 from __future__ import annotations
 
-import difflib
-import functools
-import json
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import EiferError
-from ..files import atomic_path
+from .montage_files import PairKey, read_montage, write_montage
+from .montage_given import match_targets, muscle_of
+from .montage_names import (
+    ChannelMatch,
+    muscle_names,
+    plain_words,
+    short_label,
+)
+from .montage_schemes import match_channels, scheme_notes
+from .pair_names import match_pairs
+from .pairs import Derivation, pair_name, split_pair
 
-FORMAT_VERSION = 1
-_TABLE = Path(__file__).with_name("data") / "muscles.json"
-_SIDES = {"left": ("left",), "right": ("right",), "both": ("left", "right")}
-_LOOSE_SCORE, _PREFIX_SCORE, _SPELLING_SCORE = 0.6, 0.8, 0.9
-#: A worse spelling than this is another word.
-_LEAST_SIMILARITY = 0.84
-_SHORTEST_PREFIX = 3
-#: Beside these, F3 or F7 is a position of the 10-20 EEG system, not of Fridlund's scheme.
-_EEG_ONLY = frozenset({"fz", "cz", "pz", "oz", "fp1", "fp2", "c3", "c4", "p3", "p4", "o1", "o2"})
-_MARKS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
-_FRIDLUND = re.compile(r"f0?(\d{1,2})")
+__all__ = [
+    "SIDES", "ChannelMatch", "Montage", "map_channels", "match_channels", "muscle_names",
+    "plain_words", "require_muscles", "resolve", "short_label", "take_sides",
+]  # fmt: skip
 
-
-@dataclass(frozen=True)
-class ChannelMatch:
-    """What one channel was taken for.
-
-    Attributes
-    ----------
-    channel : str
-        Name in the recording.
-    muscle : str or None
-        Canonical muscle without side; None when the channel belongs to no muscle.
-    side : str or None
-        ``"left"``, ``"right"`` (the subject's own), or ``"both"`` for a channel that names no
-        side and drives both.
-    score : float
-        1 for a known name, less the more was guessed, 0 for no match.
-    """
-
-    channel: str
-    muscle: str | None = None
-    side: str | None = None
-    score: float = 0.0
+#: What the caller may say about the sides.
+SIDES = ("both", "left", "right", "swap")
+_OTHER = {"left": "right", "right": "left"}
+_DRIVEN = {"left": ("left",), "right": ("right",), "both": ("left", "right")}
+#: Below this the user is asked to check.
+_SURE = 0.8
 
 
 @dataclass(frozen=True)
@@ -63,7 +45,7 @@ class Montage:
     Attributes
     ----------
     matches : tuple of ChannelMatch
-        One per channel of the recording, in its order.
+        One per channel of the recording, in its order, then one per pair.
     origin : str
         ``"recognised"`` or where the user's montage came from.
     notes : tuple of str
@@ -76,12 +58,12 @@ class Montage:
 
     @property
     def channels(self) -> dict[str, str]:
-        """Channel by muscle with side, in the order of the canonical muscles."""
+        """Channel or pair by muscle with side, in the order of the canonical muscles."""
         found = {
             f"{match.muscle}.{side}": match.channel
             for match in self.matches
             if match.muscle is not None
-            for side in _SIDES[match.side or "both"]
+            for side in _DRIVEN[match.side or "both"]
         }
         order = [f"{muscle}.{side}" for muscle in muscle_names() for side in ("left", "right")]
         return {muscle: found[muscle] for muscle in order if muscle in found}
@@ -92,62 +74,173 @@ class Montage:
         return tuple(self.channels)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The channels of the recording, without the pairs."""
+        return tuple(match.channel for match in self.matches if match.pair is None)
+
+    @property
+    def pairs(self) -> dict[str, tuple[str, str]]:
+        """The two channels of each pair, by the pair's name."""
+        return {match.channel: match.pair for match in self.matches if match.pair is not None}
+
+    @property
     def unmapped(self) -> tuple[str, ...]:
-        """Channels that belong to no muscle."""
-        return tuple(match.channel for match in self.matches if match.muscle is None)
+        """Channels that belong to no muscle, by themselves or in a pair."""
+        used = {name for pair in self.pairs.values() for name in pair}
+        return tuple(
+            match.channel
+            for match in self.matches
+            if match.muscle is None and match.channel not in used
+        )
+
+    def derivation(
+        self, inputs: Sequence[str] | None = None, units: Sequence[str] | None = None
+    ) -> Derivation:
+        """What makes the montage's channels out of samples as they come, also live.
+
+        Parameters
+        ----------
+        inputs : sequence of str, optional
+            Channels as they come; None takes the recording's.
+        units : sequence of str, optional
+            Their units, so that a pair of different ones is refused.
+
+        Returns
+        -------
+        Derivation
+            Its `channels` are the values of :attr:`channels`, each once, in their order.
+        """
+        wanted = tuple(dict.fromkeys(self.channels.values()))
+        return Derivation.of(self.names if inputs is None else inputs, wanted, units)
+
+    def with_target(self, channel: str, target: str | None) -> Montage:
+        """The montage with a channel or pair moved to another muscle, or to none.
+
+        Parameters
+        ----------
+        channel : str
+            A channel of the recording, or ``"A - B"``.
+        target : str or None
+            ``"zygomaticus.left"``, ``"zygomaticus"`` for both sides, or any name that is
+            understood; None unmaps the channel, and dissolves a pair.
+
+        Raises
+        ------
+        EiferError
+            For a channel that the recording lacks or a muscle that is not known.
+        """
+        if channel not in self.names:
+            pair = self.pairs.get(channel) or split_pair(channel, self.names)
+            if pair is None:
+                raise EiferError(
+                    f"The recording lacks the channel '{channel}'.",
+                    f"Its channels are: {', '.join(self.names)}.",
+                )
+            return self.with_pair(*pair, target)
+        muscle, side = muscle_of(target, "given")
+        score = float(muscle is not None)
+        placed = tuple(m for m in self.matches if channel not in (m.pair or ()) or muscle is None)
+        return Montage(placed, self.origin, self.notes)._placed(
+            ChannelMatch(channel, muscle, side, score)
+        )
+
+    def with_pair(self, plus: str, minus: str, target: str | None) -> Montage:
+        """The montage with the difference of two channels for a muscle.
+
+        Parameters
+        ----------
+        plus, minus : str
+            Two channels of the recording; other uses of theirs end.
+        target : str or None
+            As for :meth:`with_target`; None dissolves the pair.
+        """
+        for name in (plus, minus):
+            if name not in self.names:
+                raise EiferError(
+                    f"The recording lacks the channel '{name}' of the pair "
+                    f"'{pair_name(plus, minus)}'.",
+                    f"Its channels are: {', '.join(self.names)}.",
+                )
+        if plus == minus:
+            raise EiferError(f"'{plus}' is no pair with itself.", "Name two channels.")
+        muscle, side = muscle_of(target, "given")
+        members = {plus, minus}
+        freed = tuple(
+            ChannelMatch(m.channel) if m.channel in members else m
+            for m in self.matches
+            if not members & set(m.pair or ())
+        )
+        result = Montage(freed, self.origin, self.notes)
+        if muscle is None:
+            return result._edited()
+        return result._placed(
+            ChannelMatch(pair_name(plus, minus), muscle, side, 1.0, (plus, minus))
+        )
+
+    def _placed(self, new: ChannelMatch) -> Montage:
+        """With `new` in, and whoever stood for its muscle out of the way."""
+        taken = set(_DRIVEN[new.side or "both"]) if new.muscle is not None else set()
+        matches: list[ChannelMatch] = []
+        for match in self.matches:
+            driven = _DRIVEN[match.side or "both"]
+            left = [side for side in driven if side not in taken]
+            if match.channel == new.channel:
+                matches.append(new)
+            elif match.muscle != new.muscle or len(left) == len(driven):
+                matches.append(match)
+            elif left:
+                matches.append(replace(match, side=left[0]))
+            elif match.pair is None:
+                matches.append(ChannelMatch(match.channel))
+        if all(match.channel != new.channel for match in matches):
+            matches.append(new)
+        return Montage(tuple(matches), self.origin, self.notes)._edited()
+
+    def _edited(self) -> Montage:
+        """Known to be edited; notes on the mapping itself may hold no longer."""
+        origin = self.origin if "edited" in self.origin else f"{self.origin}, edited"
+        return replace(self, origin=origin, notes=())
 
     def describe(self) -> str:
         """A few lines that a person can read."""
         lines = [f"Montage ({self.origin}): {len(self.muscles)} muscles"]
+        part_of = {name: pair for pair, names in self.pairs.items() for name in names}
         for m in self.matches:
-            target = "not mapped" if m.muscle is None else f"{m.muscle}, {m.side} ({m.score:.2f})"
-            lines.append(f"  {m.channel} -> {target}")
+            if m.muscle is not None:
+                target = f"{m.muscle}, {m.side} ({m.score:.2f})"
+            elif m.channel in part_of:
+                target = f"in the pair '{part_of[m.channel]}'"
+            else:
+                target = "not mapped"
+            lines.append(f"  {m.channel} -> {target}{': ' * bool(m.note)}{m.note}")
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
-        """Write the montage as JSON that `montage_from_user` reads."""
-        channels = {
-            m.channel: None
-            if m.muscle is None
-            else m.muscle
-            if m.side == "both"
-            else f"{m.muscle}.{m.side}"
-            for m in self.matches
-        }
-        document = {"format_version": FORMAT_VERSION, "channels": channels}
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(document, indent=2, ensure_ascii=False), "utf-8")
-        return Path(path)
+        """Write the montage as JSON that :func:`map_channels` reads."""
+        return write_montage(path, self.targets, overwrite=overwrite)
+
+    @property
+    def targets(self) -> dict[PairKey, str | None]:
+        """What :func:`map_channels` takes: target by channel, and by (plus, minus) for pairs."""
+        return {m.channel if m.pair is None else m.pair: m.target for m in self.matches}
 
 
-@functools.cache
-def _table() -> dict[str, Any]:
-    document = json.loads(_TABLE.read_text("utf-8"))
-    if document["format_version"] > FORMAT_VERSION:
-        raise EiferError(f"{_TABLE.name} needs a newer EIFER.", "Update the add-on.")
-    return dict(document)
-
-
-def muscle_names() -> tuple[str, ...]:
-    """The canonical muscles without side, in Fridlund's order."""
-    return tuple(_table()["muscles"])
-
-
-def short_label(muscle: str) -> str:
-    """A label of at most 16 letters for ``"zygomaticus.left"``: ``"Zyg left"``."""
-    name, _, side = muscle.partition(".")
-    return f"{_table()['muscles'][name]['short']} {side}".strip()
-
-
-def map_channels(names: Sequence[str], montage: Any = None) -> Montage:
-    """Find the muscle and side of each channel.
+def map_channels(
+    names: Sequence[str], montage: Any = None, scheme: str = "auto", sides: str = "both"
+) -> Montage:
+    """Find the muscle and side of each channel name.
 
     Parameters
     ----------
     names : sequence of str
         Channel names of the recording.
     montage : Montage, mapping or path-like, optional
-        The user's own: ``{channel: muscle}`` with or without side, or a JSON file of it.
+        The user's own: ``{channel: muscle}`` with or without side, where a channel may be a pair
+        (``"A - B"`` or ``("A", "B")``), or a JSON file of it.
+    scheme : {"auto", "fridlund", "kuramoto"}
+        Which electrode codes are meant.
+    sides : {"both", "left", "right", "swap"}
+        See :func:`take_sides`.
 
     Returns
     -------
@@ -158,188 +251,128 @@ def map_channels(names: Sequence[str], montage: Any = None) -> Montage:
     EiferError
         When no channel belongs to a muscle, or the user's montage does not fit the recording.
     """
-    if isinstance(montage, Montage):
-        montage = {m.channel: _target(m) for m in montage.matches if m.channel in names}
-    result = (
-        _one_channel_each(match_channels(names), "recognised")
-        if montage is None
-        else montage_from_user(names, montage)
-    )
-    if not result.muscles:
+    if montage is not None:
+        matches, origin = _given(names, montage)
+        notes: tuple[str, ...] = tuple(montage.notes) if isinstance(montage, Montage) else ()
+    else:
+        one_sided = sides if sides in _OTHER else None
+        pairs, in_pairs, notes = match_pairs(names, scheme, one_sided)
+        single = match_channels(names, scheme)
+        matches = tuple(ChannelMatch(m.channel) if m.channel in in_pairs else m for m in single)
+        matches, origin = (*matches, *pairs), "recognised"
+        notes = (*scheme_notes(names, scheme), *notes)
+    matches, more = take_sides(matches, sides)
+    return require_muscles(resolve(matches, origin, (*notes, *more)))
+
+
+def take_sides(
+    matches: tuple[ChannelMatch, ...], sides: str
+) -> tuple[tuple[ChannelMatch, ...], tuple[str, ...]]:
+    """Matches with the sides that the caller says, and what was done as sentences.
+
+    Parameters
+    ----------
+    matches : tuple of ChannelMatch
+    sides : {"both", "left", "right", "swap"}
+        ``"both"`` believes the names; ``"left"`` and ``"right"`` say that only this side of the
+        subject was recorded, so a name without a side means it and the other side is left out;
+        ``"swap"`` is for names that mean the sides as seen in the image.
+    """
+    if sides not in SIDES:
+        raise EiferError(f"There are no sides '{sides}'.", f"Use one of: {', '.join(SIDES)}.")
+    if sides == "both":
+        return matches, ()
+    if sides == "swap":
+        swapped = tuple(replace(m, side=_OTHER.get(m.side or "", m.side)) for m in matches)
+        return swapped, ("Left and right of the names were swapped, as asked for.",)
+    kept, left_out = [], []
+    for match in matches:
+        if match.muscle is not None and match.side == _OTHER[sides]:
+            left_out.append(match.channel)
+            if match.pair is None:
+                kept.append(ChannelMatch(match.channel, note=f"on the {_OTHER[sides]} side"))
+        else:
+            kept.append(match if match.muscle is None else replace(match, side=sides))
+    notes = [f"Only the subject's {sides} side is taken, as asked for."]
+    if left_out:
+        notes.append(f"Left out, because they are on the other side: {', '.join(left_out)}.")
+    return tuple(kept), tuple(notes)
+
+
+def resolve(matches: Iterable[ChannelMatch], origin: str, notes: Iterable[str] = ()) -> Montage:
+    """Let the best channel stand for each muscle; the others stay listed as unmapped."""
+    said = list(notes)
+    taken: dict[str, str] = {}
+    kept: dict[PairKey, ChannelMatch] = {}
+    listed = tuple(matches)
+    # A channel with a side is asked before one that would drive both sides.
+    for match in sorted(listed, key=lambda m: (m.side == "both", -m.score)):
+        key: PairKey = match.pair or match.channel
+        wanted = [f"{match.muscle}.{side}" for side in _DRIVEN[match.side or "both"]]
+        clash = next((muscle for muscle in wanted if muscle in taken), None)
+        if match.muscle is None:
+            kept[key] = match
+        elif clash is not None:
+            if match.pair is None:
+                kept[key] = ChannelMatch(match.channel)
+            said.append(f"'{match.channel}' is not used: '{taken[clash]}' stands for {clash}.")
+        else:
+            kept[key] = match
+            taken.update(dict.fromkeys(wanted, match.channel))
+            said.extend(_doubts(match))
+    order = [kept[m.pair or m.channel] for m in listed if (m.pair or m.channel) in kept]
+    guessed = [match.channel for match in order if match.pair is not None and match.score < 1]
+    if guessed:
+        said.append(f"Monopolar channels were made bipolar; please check: {', '.join(guessed)}.")
+    return _with_side_note(Montage(tuple(order), origin, tuple(dict.fromkeys(said))))
+
+
+def require_muscles(montage: Montage) -> Montage:
+    """`montage`; raises `EiferError` when no channel in it belongs to a muscle."""
+    if not montage.muscles:
         understood = ", ".join(f"{muscle} ({short_label(muscle)})" for muscle in muscle_names())
         raise EiferError(
-            f"No channel name belongs to a facial muscle; the channels are: {', '.join(names)}.",
+            "No channel name belongs to a facial muscle; the channels are: "
+            f"{', '.join(montage.names)}.",
             f"Give a montage {{channel: muscle}}; understood are: {understood}, each with left or "
             "right, and Fridlund's F1 to F22.",
         )
-    return result
+    return montage
 
 
-def match_channels(names: Iterable[str]) -> tuple[ChannelMatch, ...]:
-    """The best match of each name by itself."""
-    listed = list(names)
-    is_eeg = any(name.strip().lower() in _EEG_ONLY for name in listed)
-    return tuple(_match(name, fridlund=not is_eeg) for name in listed)
+def _doubts(match: ChannelMatch) -> list[str]:
+    """What the user may want to check about one match."""
+    doubts = []
+    if match.side == "both" and not match.note:
+        doubts.append(f"'{match.channel}' names no side, so it drives {match.muscle} on both.")
+    if match.score < _SURE and match.pair is None:
+        doubts.append(f"'{match.channel}' was taken for {match.muscle}; please check.")
+    return doubts
 
 
-def montage_from_user(
-    names: Sequence[str], montage: Mapping[str, str | None] | str | Path
-) -> Montage:
-    """A montage from ``{channel: muscle}`` or a JSON file; channels not named stay unmapped."""
-    origin = "given"
+def _with_side_note(montage: Montage) -> Montage:
+    """Say when only one side of the face was recorded."""
+    found = {muscle.rpartition(".")[2] for muscle in montage.muscles}
+    if len(found) != 1:
+        return montage
+    side = found.pop()
+    note = (
+        f"Only the subject's {side} side was recorded; the {_OTHER[side]} side rests, or moves "
+        "alike with fill 'mirror'."
+    )
+    return replace(montage, notes=(*montage.notes, note))
+
+
+def _given(names: Sequence[str], montage: Any) -> tuple[tuple[ChannelMatch, ...], str]:
+    """Matches of the user's own montage; channels that it does not name stay unmapped."""
+    if isinstance(montage, Montage):
+        needed = {n for m in montage.matches if m.muscle for n in (m.pair or (m.channel,))}
+        if needed <= set(names):
+            own = {m.channel: m for m in montage.matches if m.pair is None}
+            pairs = (m for m in montage.matches if m.pair is not None)
+            return (*(own.get(n, ChannelMatch(n)) for n in names), *pairs), montage.origin
+        return match_targets(names, montage.targets, montage.origin), montage.origin
     if isinstance(montage, str | Path):
         origin = Path(montage).name
-        montage = _read(Path(montage))
-    for channel in montage:
-        if channel not in names:
-            raise EiferError(
-                f"The montage ({origin}) names the channel '{channel}', which the recording lacks.",
-                f"Its channels are: {', '.join(names)}.",
-            )
-    matches = []
-    for name in names:
-        target = montage.get(name)
-        match = ChannelMatch(name) if target is None else _match(str(target), fridlund=True)
-        if target is not None and match.muscle is None:
-            raise EiferError(
-                f"The montage ({origin}) names the unknown muscle '{target}'.",
-                f"Muscles are: {', '.join(muscle_names())}.",
-            )
-        matches.append(
-            ChannelMatch(name, match.muscle, match.side, float(match.muscle is not None))
-        )
-    return _one_channel_each(tuple(matches), origin)
-
-
-def _target(match: ChannelMatch) -> str | None:
-    if match.muscle is None or match.side == "both":
-        return match.muscle
-    return f"{match.muscle}.{match.side}"
-
-
-def _read(path: Path) -> dict[str, str | None]:
-    try:
-        document = json.loads(path.read_text("utf-8"))
-        version, channels = int(document["format_version"]), dict(document["channels"])
-    except OSError as error:
-        raise EiferError(f"The montage {path} could not be read.", "Check the path.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise EiferError(
-            f"{path.name} is not a montage.",
-            'It must hold {"format_version": 1, "channels": {"channel": "muscle.side"}}.',
-        ) from error
-    if version > FORMAT_VERSION:
-        raise EiferError(f"{path.name} needs a newer EIFER (montage format {version}).", "Update.")
-    return channels
-
-
-def _one_channel_each(matches: tuple[ChannelMatch, ...], origin: str) -> Montage:
-    """Let the best channel stand for each muscle; the others stay listed as unmapped."""
-    notes: list[str] = []
-    taken: dict[str, str] = {}
-    kept: dict[str, ChannelMatch] = {}
-    # A channel with a side is asked before one that would drive both sides.
-    for match in sorted(matches, key=lambda m: (m.side == "both", -m.score)):
-        wanted = [f"{match.muscle}.{side}" for side in _SIDES[match.side or "both"]]
-        clash = next((muscle for muscle in wanted if muscle in taken), None)
-        if match.muscle is None:
-            kept[match.channel] = match
-        elif clash is not None:
-            kept[match.channel] = ChannelMatch(match.channel)
-            notes.append(f"'{match.channel}' is not used: '{taken[clash]}' stands for {clash}.")
-        else:
-            kept[match.channel] = match
-            taken.update(dict.fromkeys(wanted, match.channel))
-            if match.side == "both":
-                notes.append(
-                    f"'{match.channel}' names no side, so it drives {match.muscle} on both."
-                )
-            if match.score < _PREFIX_SCORE:
-                notes.append(f"'{match.channel}' was taken for {match.muscle}; please check.")
-    return Montage(tuple(kept[m.channel] for m in matches), origin, tuple(notes))
-
-
-def plain_words(name: str) -> str:
-    """Lower-case words without accents, punctuation or units; camel case is taken apart."""
-    text = unicodedata.normalize("NFC", name)
-    text = re.sub(r"[\[(]\s*[^\])]*V\s*[\])]\s*$", " ", text)
-    text = re.sub(r"(?<=[a-zäöüß])(?=[A-Z])", " ", text).lower().translate(_MARKS)
-    text = unicodedata.normalize("NFKD", text)
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", text).split())
-
-
-def _match(name: str, *, fridlund: bool) -> ChannelMatch:
-    table = _table()
-    words = [w for w in plain_words(name).split() if w not in table["noise"]]
-    code = _FRIDLUND.fullmatch("".join(words))
-    if code and fridlund:
-        return _match_code(name, int(code[1]))
-    side, words = _take_side(words)
-    if not words:
-        return ChannelMatch(name)
-    muscle, score = _muscle(words)
-    attached = words[-1][-1]
-    if side is None and score < 1 and attached in "lr" and len(words[-1]) > _SHORTEST_PREFIX:
-        known = _aliases().get(" ".join([*words[:-1], words[-1][:-1]]))
-        if known:  # "zygl"
-            side = "left" if attached == "l" else "right"
-            muscle, score = known
-    if muscle is None:
-        return ChannelMatch(name)
-    return ChannelMatch(name, muscle, side or "both", score)
-
-
-def _match_code(name: str, number: int) -> ChannelMatch:
-    for muscle, entry in _table()["muscles"].items():
-        if f"F{number}" in entry["fridlund"]:
-            return ChannelMatch(name, muscle, "right" if number % 2 else "left", 1.0)
-    return ChannelMatch(name)
-
-
-def _take_side(words: list[str]) -> tuple[str | None, list[str]]:
-    """The side word, looked for from the end, and the other words."""
-    for index in (*range(len(words) - 1, 0, -1), 0):
-        for side, known in _table()["sides"].items():
-            if words and words[index] in known:
-                return side, words[:index] + words[index + 1 :]
-    return None, words
-
-
-@functools.cache
-def _aliases() -> dict[str, tuple[str, float]]:
-    found: dict[str, tuple[str, float]] = {}
-    for muscle, entry in _table()["muscles"].items():
-        for alias in (muscle.replace("_", " "), *entry["aliases"]):
-            found[alias] = found[alias.replace(" ", "")] = (muscle, 1.0)
-        for alias in entry["loose"]:
-            found.setdefault(alias, (muscle, _LOOSE_SCORE))
-    return found
-
-
-def _muscle(words: list[str]) -> tuple[str | None, float]:
-    known = _aliases()
-    text = " ".join(words)
-    exact = known.get(text) or known.get(text.replace(" ", ""))
-    if exact:
-        return exact
-    by_prefix = {
-        muscle
-        for alias, (muscle, score) in known.items()
-        if score == 1.0 and _abbreviates(words, alias.split())
-    }
-    if len(by_prefix) == 1:
-        return by_prefix.pop(), _PREFIX_SCORE
-    close = difflib.get_close_matches(text, known, n=1, cutoff=_LEAST_SIMILARITY)
-    # Two letters more or less are a slip; three are a word that is missing ("depressor").
-    if close and len(text) > _SHORTEST_PREFIX and abs(len(text) - len(close[0])) < 3:
-        likeness = difflib.SequenceMatcher(None, text, close[0]).ratio()
-        return known[close[0]][0], round(_SPELLING_SCORE * likeness, 2)
-    return None, 0.0
-
-
-def _abbreviates(words: list[str], alias: list[str]) -> bool:
-    """True when each word begins the alias's word at its place ("corrug superc")."""
-    return len(words) == len(alias) and all(
-        len(word) >= _SHORTEST_PREFIX and full.startswith(word)
-        for word, full in zip(words, alias, strict=True)
-    )
+        return match_targets(names, read_montage(Path(montage)), origin), origin
+    return match_targets(names, montage, "given"), "given"

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .montage import match_channels
+from .montage_recording import map_recording
+from .pairs import with_pairs
 from .quality_measures import MEASURES, Stretches, measure_stretches
 from .recording import Recording
 
@@ -106,16 +107,17 @@ def check_quality(recording: Recording, channels: list[str] | None = None) -> Qu
         Raw EMG; of envelopes, the spectrum and the cross-talk are not asked for. It is read a
         few seconds at a time, never as a whole.
     channels : list of str, optional
-        Which ones; None takes those whose names stand for a muscle, or all when none does.
+        Which ones, also pairs (``"A - B"``); None takes those that stand for a muscle, or all
+        when none does.
 
     Returns
     -------
     Quality
     """
     if channels is None:
-        matches = match_channels(recording.channels)
-        channels = [match.channel for match in matches if match.muscle is not None]
-        channels = channels or list(recording.channels)
+        mapped = map_recording(recording).channels.values()
+        channels = list(dict.fromkeys(mapped)) or list(recording.channels)
+    recording = with_pairs(recording, channels)
     chosen = recording.select([recording.channels.index(name) for name in channels])
     stretches = measure_stretches(chosen)
     judged = tuple(_judge(chosen, stretches, k) for k in range(len(channels)))

@@ -37,19 +37,22 @@ class _Found:
 
     def sidecar(self, kind: str) -> Path | None:
         """The nearest table or JSON of this kind that applies, by the inheritance principle."""
+        fitting = self.sidecars(kind)
+        return max(fitting, key=lambda p: (len(_entities(p, kind)), p.name)) if fitting else None
+
+    def sidecars(self, kind: str) -> list[Path]:
+        """All of this kind that apply in the nearest folder; ``space-`` may differ between them."""
         own = set(self.name.split("_"))
         folder = self.path.parent
         while True:
             fitting = [
                 path
-                for path in folder.glob(f"*{kind}")
+                for path in sorted(folder.glob(f"*{kind}"))
                 if path.name == kind
-                or (path.name.endswith(f"_{kind}") and _entities(path, kind) <= own)
+                or (path.name.endswith(f"_{kind}") and _entities(path, kind) - _spaces(path) <= own)
             ]
-            if fitting:
-                return max(fitting, key=lambda path: (len(_entities(path, kind)), path.name))
-            if folder in (self.root, folder.parent):
-                return None
+            if fitting or folder in (self.root, folder.parent):
+                return fitting
             folder = folder.parent
 
 
@@ -124,6 +127,11 @@ def _recordings(path: Path) -> list[_Found]:
 
 def _entities(path: Path, kind: str) -> set[str]:
     return set(path.name.removesuffix(kind).strip("_").split("_")) - {""}
+
+
+def _spaces(path: Path) -> set[str]:
+    """The ``space-`` part of a sidecar's name, which the recording's name does not have."""
+    return {part for part in path.name.split("_") if part.startswith("space-")}
 
 
 def _choose(path: Path, wanted: str | None) -> _Found:
@@ -211,20 +219,46 @@ def _units(
 
 
 def _electrodes(found: _Found) -> dict[str, Any]:
-    """Places of the electrodes and the coordinate system they are given in."""
+    """Places of the electrodes and the coordinate systems they are given in."""
     result: dict[str, Any] = {}
     path = found.sidecar("electrodes.tsv")
     if path is not None:
         result["electrodes"] = {
             row.get("name", str(k)): {axis: _number(row.get(axis)) for axis in "xyz"}
+            | {
+                key: row[key]
+                for key in ("coordinate_system", "group")
+                if is_known(row.get(key, ""))
+            }
             for k, row in enumerate(read_rows(path, "\t"))
         }
-    system = found.sidecar("coordsystem.json")
-    if system is not None:
-        result["coordinate_system"] = {
-            key: value for key, value in read_json(system).items() if isinstance(value, str)
-        }
+    systems = found.sidecars("coordsystem.json")
+    if systems and path is not None and _spaces(path):
+        systems = [system for system in systems if _spaces(system) == _spaces(path)] or systems
+    by_space = {
+        next(iter(_spaces(file)), "").removeprefix("space-"): _kept(read_json(file))
+        for file in systems
+    }
+    if len(by_space) == 1:
+        result["coordinate_system"] = next(iter(by_space.values()))
+    elif by_space:
+        alone = by_space.pop("", {})
+        result["coordinate_system"] = {**alone, **by_space}
     return result
+
+
+def _kept(value: Any, depth: int = 0) -> Any:
+    """A coordinate system's texts, numbers and landmarks, as far as they are of sane size."""
+    if isinstance(value, dict) and depth < 3:
+        kept = {str(key): _kept(own, depth + 1) for key, own in list(value.items())[:_MOST_LISTED]}
+        return {key: own for key, own in kept.items() if own is not None}
+    if isinstance(value, list) and len(value) <= 3 and all(_is_number(own) for own in value):
+        return [float(own) for own in value]
+    return value if isinstance(value, str) or _is_number(value) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _events(found: _Found) -> tuple[Event, ...] | None:
