@@ -116,12 +116,14 @@ class LivePipeline:
         _check_rate(self.rate_hz, envelopes=settings.envelopes)
         profile = {} if settings.profile is None else dict(load_document(settings.profile))
         self.front = ChannelFront(
-            channels, rate_hz, settings.montage, profile, unmix=settings.unmix
-        )
+            channels, rate_hz, settings.montage, profile, settings.unmix,
+            None if settings.envelopes else units,
+        )  # fmt: skip
         self.muscles = self.front.montage.muscles
         self.step = 1 if settings.envelopes else max(1, int(rate_hz // FRAME_RATE_HZ))
         self.frame_rate_hz = self.rate_hz / self.step
         units_of = dict(zip(channels, units, strict=True))
+        units_of |= {name: units_of[pair[0]] for name, pair in self.front.montage.pairs.items()}
         driving = [units_of[name] for name in self.front.montage.channels.values()]
         entries = _entries_in_units(profile.get("muscles", {}), self.muscles, driving)
         self.scale = RunningScale(self.muscles, self.frame_rate_hz, entries)
