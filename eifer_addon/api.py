@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .signals.activity import Activity
     from .signals.calibration import Profile
     from .signals.edits import Edits
+    from .signals.montage import Montage
     from .signals.quality import Quality
     from .signals.recording import Recording
     from .track import ExpressionTrack
@@ -47,11 +48,6 @@ def load_head(path: str | Path | None = None) -> HeadModel:
     -------
     HeadModel
         In metres, +y up, +z forward.
-
-    Raises
-    ------
-    EiferError
-        When the file is missing, is no head, or holds anything but arrays.
     """
     if path is None:
         from .heads.open_head import load_open_head
@@ -78,15 +74,30 @@ def read_recording(path: str | Path, **choices: Any) -> Recording:
     -------
     Recording
         Raw channels with rate, units and events, lazily sliced.
-
-    Raises
-    ------
-    EiferError
-        One sentence naming the file, and the channel or record where that is known.
     """
     from .signals.readers import read_recording as read
 
     return read(path, **choices)
+
+
+def map_channels(
+    recording: Recording, montage: Any = None, scheme: str = "auto", sides: str = "both"
+) -> Montage:
+    """Which channel or bipolar pair stands over which muscle, with scores, to show and to edit.
+
+    Parameters
+    ----------
+    recording : Recording
+    montage : Montage, mapping or path, optional
+        The user's own; None maps by names, by a BIDS folder's tables and by places.
+    scheme : {"auto", "fridlund", "kuramoto"}
+        Which electrode codes the names mean.
+    sides : {"both", "left", "right", "swap"}
+        The side that was recorded; "swap" where names mean the sides as seen in the image.
+    """
+    from .signals.montage_recording import map_recording
+
+    return map_recording(recording, montage, scheme, sides)
 
 
 def to_activity(
@@ -94,10 +105,11 @@ def to_activity(
     preset: str = "clinical",
     rate_hz: float | None = None,
     profile: Any = None,
-    montage: Mapping[str, str] | str | Path | None = None,
+    montage: Any = None,
     repair: Mapping[str, str] | None = None,
     unmix: bool = False,
     on_progress: Callable[[float], None] | None = None,
+    **mapping: str,
 ) -> Activity:
     """Turn raw channels into normalised muscle activity.
 
@@ -112,14 +124,16 @@ def to_activity(
         Frames per second of the result.
     profile : Profile, mapping or path, optional
         A subject's calibration; None normalises by the recording itself.
-    montage : mapping or path, optional
-        Channel to muscle; None maps the channels by their names.
+    montage : Montage, mapping or path, optional
+        Channel to muscle; None maps as :func:`map_channels` does.
     repair : mapping, optional
         Channel to ``"drop"``, ``"mirror"`` or ``"interpolate"``; nothing is repaired unasked.
     unmix : bool
         Take out the cross-talk that the profile holds.
     on_progress : callable, optional
         Called with the share of the channels that is done, 0 to 1; it may raise `Cancelled`.
+    **mapping
+        ``scheme`` and ``sides`` of :func:`map_channels`.
 
     Returns
     -------
@@ -130,7 +144,7 @@ def to_activity(
 
     return convert(
         recording, preset=preset, rate_hz=rate_hz, profile=profile, montage=montage,
-        repair=repair, unmix=unmix, on_progress=on_progress,
+        repair=repair, unmix=unmix, on_progress=on_progress, **mapping,
     )  # fmt: skip
 
 
