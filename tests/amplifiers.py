@@ -15,18 +15,30 @@ def pascal(text: str, size: int) -> bytes:
     return bytes([len(raw)]) + raw.ljust(size - 1, b"\0")
 
 
+def poly5_head(
+    names: list[str], rate: int, n: int, per_block: int, unit: tuple[float, float] = (0, 1000)
+) -> bytes:
+    """Everything above the blocks of a Poly5 file; numbers from 0 to 1000 span the `unit` range."""
+    blocks, halves = (
+        -(-n // per_block),
+        [f"({half}) {name}" for name in names for half in ("Lo", "Hi")],
+    )
+    parts = [
+        b"POLY SAMPLE FILEversion 2.03\r\n\x1a", struct.pack("<H", 203), pascal("smile", 81),
+        struct.pack("<hhBHi4x", rate, rate, 0, len(halves), n),
+        struct.pack("<7H", 2026, 1, 2, 5, 9, 0, 0),
+        struct.pack("<iHHH64x", blocks, per_block, per_block * 4 * len(names) & 0xFFFF, 0),
+    ]  # fmt: skip
+    for name in halves:
+        parts.append(pascal(name, 41) + bytes(4) + pascal("\xb5Volt", 11))
+        parts.append(struct.pack("<4fHH60x", *unit, 0, 1000, 0, 0))
+    return b"".join(parts)
+
+
 def poly5(path: Path, n: int = 1000, per_block: int = 256, pad: bool = False) -> np.ndarray:
     """Two channels at 2048 Hz in blocks, the last one shorter, or padded when `pad`."""
     samples = np.random.default_rng(0).normal(0, 50, (2, n)).astype("<f4")
-    blocks = -(-n // per_block)
-    parts = [
-        b"POLY SAMPLE FILEversion 2.03\r\n\x1a", struct.pack("<H", 203), pascal("smile", 81),
-        struct.pack("<hhBHi4x", 2048, 2048, 0, 4, n), struct.pack("<7H", 2026, 1, 2, 5, 9, 0, 0),
-        struct.pack("<iHHH64x", blocks, per_block, per_block * 8, 0),
-    ]  # fmt: skip
-    for name in ("(Lo) Zyg li", "(Hi) Zyg li", "(Lo) Corr re", "(Hi) Corr re"):
-        parts.append(pascal(name, 41) + bytes(4) + pascal("\xb5Volt", 11))
-        parts.append(struct.pack("<4fHH60x", -1000, 1000, -2000, 2000, 0, 0))
+    parts = [poly5_head(["Zyg li", "Corr re"], 2048, n, per_block, (0, 500))]
     for start in range(0, n, per_block):
         block = samples[:, start : start + per_block].T
         if pad and len(block) < per_block:
