@@ -149,18 +149,13 @@ def to_activity(
 
 
 def check_quality(recording: Recording, channels: list[str] | None = None) -> Quality:
-    """Judge the channels of a recording; nothing is dropped or repaired by it.
+    """Judge channels: a level (good, doubtful, bad) and sentences for each, also over time.
 
     Parameters
     ----------
     recording : Recording
     channels : list of str, optional
-        None takes the channels whose names stand for a muscle.
-
-    Returns
-    -------
-    Quality
-        A level (good, doubtful, bad) and sentences per channel, also over time.
+        Also pairs (``"A - B"``); None takes those that stand for a muscle.
     """
     from .signals.quality import check_quality as check
 
@@ -319,11 +314,6 @@ def retarget(track: ExpressionTrack, space_or_head: str | HeadModel) -> Expressi
         In any space.
     space_or_head : str or HeadModel
         The space's name, or the head that shall take the track.
-
-    Returns
-    -------
-    ExpressionTrack
-        The same timestamps, head pose and confidence in the new space.
     """
     from .heads.retarget import retarget as carry
 
