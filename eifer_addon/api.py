@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import EiferError
+from .live.jobs import find_sources as find_sources
+from .live.jobs import play as play
 
 if TYPE_CHECKING:
     import bpy
@@ -371,29 +373,26 @@ def apply_track(
     take : str
         Name of the action and its slot.
     **options
-        ``frame_start``, ``frame_range`` ("extend", "fit" or "keep"); for our heads ``head_bone``
-        and ``exists``, and ``activity``, which the take keeps for the muscle map; for other
-        avatars ``mapping``: "arkit", "mpfb2", "vrm", "rigify" or a JSON file, None finds the one
-        that fits.
+        ``frame_start``, ``frame_range`` ("extend", "fit" or "keep"); ``activity``, which the take
+        keeps for the muscle map; for our heads ``head_bone`` and ``exists``; for other avatars
+        ``mapping``: "arkit", "mpfb2", "vrm", "rigify" or a JSON file, None finds the one that
+        fits.
 
     Returns
     -------
     bpy.types.Action
         The new action.
     """
-    from .scene.controls import is_head
-
-    if is_head(obj) and options.get("mapping") is None:
-        from .scene.keyframes import apply_track as write
-
-        options.pop("mapping", None)
-        activity = options.pop("activity", None)
-        action = write(context, obj, track, take=take, **options)
-        if activity is not None:
-            from .scene.muscle_activity import key_activity
-
-            key_activity(context, obj, action, activity)
-        return action
     from .scene.any_rig import apply_to_rig
+    from .scene.controls import is_head
+    from .scene.keyframes import apply_track as apply_to_head
+    from .scene.script_takes import complete_take
 
-    return apply_to_rig(context, obj, track, take=take, **options)
+    activity = options.pop("activity", None)
+    own = is_head(obj) and options.get("mapping") is None
+    if own:
+        options.pop("mapping", None)
+    write = apply_to_head if own else apply_to_rig
+    action = write(context, obj, track, take=take, **options)
+    complete_take(context, obj, action, activity)
+    return action

@@ -6,7 +6,7 @@ calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli
 
 from __future__ import annotations
 
-from . import calibrate, demo, emg, export, inspect, models, rig
+from . import calibrate, demo, emg, export, inspect, models, play, rig, sources
 from . import map as muscle_map
 from .base import Verb
 
@@ -18,5 +18,7 @@ VERBS: dict[str, Verb] = {
     "calibrate": calibrate,
     "export": export,
     "map": muscle_map,
+    "sources": sources,
+    "play": play,
     "models": models,
 }
