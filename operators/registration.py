@@ -9,6 +9,8 @@ import bpy
 
 from ..eifer_addon import files
 from ..eifer_addon.scene import (
+    channel_list,
+    channel_rows,
     edit_panel,
     edit_settings,
     muscle_panel,
@@ -21,6 +23,7 @@ from . import (
     apply_preset,
     apply_track,
     edit_take,
+    explain_channel,
     export_track,
     import_recording,
     import_track,
@@ -30,6 +33,7 @@ from . import (
 #: In order of registration; the reverse takes them away.
 CLASSES: tuple[type, ...] = (
     properties.EiferState,
+    channel_rows.EiferChannel,
     edit_settings.EiferMuscleEdit,
     edit_settings.EiferTakeEdits,
     preferences.EiferPreferences,
@@ -41,12 +45,15 @@ CLASSES: tuple[type, ...] = (
     import_track.EIFER_OT_import_track,
     import_track.EIFER_FH_track,
     export_track.EIFER_OT_export_track,
+    explain_channel.EIFER_OT_explain_channel,
     edit_take.EIFER_OT_remake_take,
     edit_take.EIFER_OT_edit_take,
     apply_track.EIFER_OT_apply_track_to_selected,
     muscle_map.EIFER_OT_show_muscle_map,
     panels.VIEW3D_PT_eifer_rig,
     panels.VIEW3D_PT_eifer_recordings,
+    channel_list.EIFER_UL_channels,
+    channel_list.VIEW3D_PT_eifer_channels,
     edit_panel.VIEW3D_PT_eifer_take_edits,
     muscle_panel.VIEW3D_PT_eifer_muscles,
 )

@@ -29,6 +29,20 @@ def write_recording(path: Path, seed: int = 3, n_seconds: float = 4.0) -> Path:
     return path
 
 
+def write_face(path: Path, muscles: tuple[str, ...], n_seconds: float = 4.0) -> Path:
+    """Bursts on both sides of some muscles, and a thermometer that stands for none."""
+    random, n = np.random.default_rng(8), int(n_seconds * RATE_HZ)
+    seconds = np.arange(n) / RATE_HZ
+    names = [f"{muscle}_{side}" for muscle in muscles for side in "lr"]
+    pace = 2.0 + 0.3 * np.arange(len(names))
+    data = random.normal(size=(n, len(names))) * (1 + 40 * (np.sin(seconds[:, None] * pace) > 0.5))
+    heat = 36.0 + 0.01 * random.normal(size=n)
+    header = ",".join(["time", *names, "Thermometer"])
+    table = np.column_stack([seconds, data, heat])
+    np.savetxt(path, table, delimiter=",", fmt="%.6f", comments="", header=header)
+    return path
+
+
 def keys(obj: bpy.types.Object) -> dict[str, np.ndarray]:
     """Frames and values of every curve that the head plays."""
     found = {}

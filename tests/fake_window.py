@@ -47,14 +47,20 @@ class Operator:
     modal = import_recording.EIFER_OT_run_import.modal
     _stop = import_recording.EIFER_OT_run_import._stop
     _end = import_recording.EIFER_OT_run_import._end
+    _start = import_recording.EIFER_OT_run_import._start
+    _portion = import_recording.EIFER_OT_run_import._portion
     cancel = import_recording.EIFER_OT_run_import.cancel
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, *paths: Path) -> None:
         self.reports: list[tuple[set[str], str]] = []
-        self.path = path
+        self.paths = paths
+        self.asked_again: list[str] = []
 
-    def _choices(self) -> imports.Choices:
-        return imports.Choices(self.path)
+    def _choices(self) -> list[imports.Choices]:
+        return [imports.Choices(path) for path in self.paths]
+
+    def _ask_again(self) -> None:
+        self.asked_again.append(self.refused)
 
     def report(self, kind: set[str], text: str) -> None:
         self.reports.append((kind, text))

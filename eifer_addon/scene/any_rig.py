@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from .. import api
 from ..errors import EiferError
 from ..spaces import ARKIT52
 from ..track import ExpressionTrack
-from .actions import CurveWriter, Take, curves, play, playing
+from .actions import CurveWriter, Take, bag_of, curves, play, playing
 from .channels import region
 from .drivers import key_path
 from .keyframes import (
@@ -26,12 +27,23 @@ from .keyframes import (
     restored_on_failure,
     set_frame_range,
 )
-from .mappings import PROPERTIES, SHAPE_KEYS, MappingTable, Target, get_mapping, mapping_presets
+from .mappings import (
+    PROPERTIES,
+    SHAPE_KEYS,
+    MappingTable,
+    Target,
+    get_mapping,
+    mapping_presets,
+    table_of,
+)
+from .muscle_activity import is_activity
 from .transaction import all_or_nothing
 
 #: A coefficient that stays below this moves nothing that anybody would miss.
 _STILL = 1e-3
 _NAMED = 8
+#: A mapping of a person's own, whole, on a take's action.
+_TABLE = f"{PREFIX}mapping_table"
 
 
 @dataclass(frozen=True)
@@ -141,10 +153,62 @@ def apply_to_rig(
     with restored_on_failure([fit.block]), all_or_nothing(context):
         action = _write(fit, take, track.coefficients[usable], frames)
         note_provenance(action, obj, track, start, left_over)
-        action[f"{PREFIX}mapping"] = fit.table.name
+        _note_table(action, fit.table)
     set_frame_range(scene, frames, frame_range)
     _warn(fit, track, left_over)
     return action
+
+
+def replace_on_rig(
+    context: bpy.types.Context,
+    obj: bpy.types.Object,
+    action: bpy.types.Action,
+    track: ExpressionTrack,
+) -> None:
+    """Make the keys of the take that a rig plays again, in the same action and slot.
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+        Its scene gives the frame rate.
+    obj : bpy.types.Object
+    action : bpy.types.Action
+        The take that it plays; its mapping is the one that it was written with.
+    track : ExpressionTrack
+        In `arkit52`; time 0 stays where it was.
+
+    Raises
+    ------
+    EiferError
+        As :func:`apply_to_rig`, or when the rig plays another action meanwhile.
+    """
+    fit = fit_mapping(obj, table_noted(action))
+    own, _ = playing(fit.block)
+    if own != action:
+        raise EiferError(
+            f"'{obj.name}' does not play the take '{action.name}' any more.",
+            "Choose the take for its shape keys or its properties again.",
+        )
+    usable = track.confidence > 0
+    if not usable.any():
+        raise EiferError("The track holds no usable frame.", "Choose another recording.")
+    scene, start = context.scene, float(action[f"{PREFIX}frame_start"])
+    frames = start + track.timestamps[usable] * (scene.render.fps / scene.render.fps_base)
+    _write_curves(fit, bag_of(fit.block), track.coefficients[usable], frames)
+    note_provenance(action, obj, track, start, unmapped(track, fit.targets.values()))
+
+
+def _note_table(action: Any, table: MappingTable) -> None:
+    """Note the mapping on a take; a person's own is kept whole, as its file may be gone later."""
+    action[f"{PREFIX}mapping"] = table.name
+    if table not in mapping_presets():
+        action[_TABLE] = json.dumps(table.as_document())
+
+
+def table_noted(action: Any) -> MappingTable:
+    """The mapping that a take was written with."""
+    name = str(action.get(f"{PREFIX}mapping", ""))
+    return table_of(str(action[_TABLE]), name) if _TABLE in action else get_mapping(name)
 
 
 def unmapped(track: ExpressionTrack, targets: Iterable[Target]) -> tuple[str, ...]:
@@ -198,12 +262,26 @@ def _write(fit: Fit, take: str, coefficients: np.ndarray, frames: np.ndarray) ->
         earlier.use_fake_user = True
     if is_take(earlier):
         _rest(fit)
+    if fit.obj != fit.block and is_take(playing(fit.obj)[0]):
+        rest_activity(fit.obj)
     new = Take(take)
-    bag, writer = new.bag(fit.block), CurveWriter(frames)
+    _write_curves(fit, new.bag(fit.block), coefficients, frames)
+    return new.actions[0]
+
+
+def _write_curves(fit: Fit, bag: Any, coefficients: np.ndarray, frames: np.ndarray) -> None:
+    writer = CurveWriter(frames)
     for path, target in fit.targets.items():
         source = max(target.sources, key=lambda name: abs(target.sources[name]))
         writer.write(bag, path, 0, region(source), target.values(coefficients))
-    return new.actions[0]
+
+
+def rest_activity(obj: bpy.types.Object) -> None:
+    """Stop an earlier take's muscle activity on an object."""
+    for curve in list(curves(obj)):
+        if is_activity(curve.data_path):
+            obj[curve.data_path[2:-2]] = 0.0
+    play(obj, None, None)
 
 
 def _rest(fit: Fit) -> None:

@@ -8,10 +8,9 @@ import bpy
 
 from ..signals.edits import Edits
 from ..signals.one_euro import one_euro_delay_ms
-from .controls import head_of
-from .edit_settings import edits_shown, settings_of
+from .edit_settings import recipe_is_changed, settings_of
 from .recipes import Recipe, has_recipe, recipe_of
-from .takes import current_take
+from .takes import avatar_of, current_take
 
 
 class VIEW3D_PT_eifer_take_edits(bpy.types.Panel):
@@ -45,7 +44,7 @@ class VIEW3D_PT_eifer_take_edits(bpy.types.Panel):
 
 
 def _take(context: bpy.types.Context) -> bpy.types.Action | None:
-    obj = head_of(context.object)
+    obj = avatar_of(context.object)
     action = current_take(obj) if obj is not None else None
     return action if has_recipe(action) else None
 
@@ -54,7 +53,7 @@ def state_line(action: bpy.types.Action, recipe: Recipe) -> str:
     """Whether the keys are what the settings say."""
     if settings_of(action) is None:
         return "Press the button to see the settings"
-    if edits_shown(action, recipe) != recipe.edits:
+    if recipe_is_changed(action, recipe):
         return "Changed since the keys were made"
     return "As measured" if recipe.edits == Edits() else "The keys are as set here"
 

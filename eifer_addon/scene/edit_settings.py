@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import bpy
 
+from ..errors import EiferError
 from ..signals.edits import LIMITS, Edits
-from .recipes import Recipe
+from .channel_rows import EiferChannel, fill_rows, montage_shown, repair_shown
+from .recipes import Recipe, quality_of
 
 #: Name of the pointer on an action; without our prefix, so that it is no note of a take.
 SETTINGS = "eifer"
@@ -44,7 +47,9 @@ class EiferMuscleEdit(bpy.types.PropertyGroup):
     """Gain and rest of one muscle; its name is the muscle's."""
 
     gain: _slider("gain", "Gain", "Factor of this muscle's activity", 1.0)
-    baseline: _slider("baseline", "Rest", "How far rest is raised, as a part of full effort")
+    baseline: _slider(
+        "baseline", "Rest", "How far rest is raised or, below 0, lowered, as a part of full effort"
+    )
 
 
 class EiferTakeEdits(bpy.types.PropertyGroup):
@@ -68,6 +73,12 @@ class EiferTakeEdits(bpy.types.PropertyGroup):
     symmetry: _slider("symmetry", "Symmetry", "0 as measured, 1 the mean of both sides")
     muscles: bpy.props.CollectionProperty(
         type=EiferMuscleEdit, description="Gain and rest of each recorded muscle"
+    )
+    channels: bpy.props.CollectionProperty(
+        type=EiferChannel, description="The recording's channels and their muscles"
+    )
+    active_channel: bpy.props.IntProperty(
+        name="Channel", description="The channel that is chosen in the list", min=0
     )
 
 
@@ -105,6 +116,8 @@ def show_edits(action: bpy.types.Action, recipe: Recipe, muscles: Sequence[str])
     settings.swap_sides = edits.swap_sides
     for name in _SCALARS:
         setattr(settings, name, getattr(edits, name))
+    fill_rows(settings.channels, recipe, quality_of(action))
+    settings.active_channel = min(settings.active_channel, max(0, len(settings.channels) - 1))
     settings.muscles.clear()
     for muscle in muscles:
         row = settings.muscles.add()
@@ -112,6 +125,32 @@ def show_edits(action: bpy.types.Action, recipe: Recipe, muscles: Sequence[str])
         either = muscle.partition(".")[0]
         row.gain = edits.gain.get(muscle, edits.gain.get(either, 1.0))
         row.baseline = edits.baseline.get(muscle, edits.baseline.get(either, 0.0))
+
+
+def recipe_shown(action: bpy.types.Action, recipe: Recipe) -> Recipe:
+    """The recipe as sliders and channel list say; the same where nothing was changed.
+
+    Raises
+    ------
+    EiferError
+        When the channel list gives one muscle to two channels.
+    """
+    settings = settings_of(action)
+    if settings is None:
+        return recipe
+    rows = settings.channels
+    return replace(
+        recipe, edits=edits_shown(action, recipe), montage=montage_shown(rows, recipe),
+        repair=repair_shown(rows, recipe),
+    )  # fmt: skip
+
+
+def recipe_is_changed(action: bpy.types.Action, recipe: Recipe) -> bool:
+    """Whether sliders or channels say something else than the keys were made with."""
+    try:
+        return recipe_shown(action, recipe) != recipe
+    except EiferError:
+        return True
 
 
 def edits_shown(action: bpy.types.Action, recipe: Recipe) -> Edits:

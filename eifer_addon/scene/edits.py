@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -12,12 +13,21 @@ from ..errors import EiferError
 from ..signals.edits import Edits, apply_edits
 from ..spaces import ARKIT52
 from ..track import ExpressionTrack
-from .controls import metadata
+from .any_rig import replace_on_rig, table_noted
+from .controls import is_head, metadata
 from .edit_settings import show_edits
 from .keyframes import PREFIX, replace_keys, storable
-from .muscle_activity import key_activity
-from .recipes import find_recording, note_recipe, recipe_of
-from .takes import current_take
+from .muscle_activity import has_activity, key_activity
+from .recipes import (
+    QUALITY,
+    Recipe,
+    find_recording,
+    has_recipe,
+    note_quality,
+    note_recipe,
+    recipe_of,
+)
+from .takes import avatar_of, current_take
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
@@ -28,19 +38,25 @@ def remake_take(
     obj: bpy.types.Object,
     edits: Edits | None = None,
     *,
+    montage: Mapping[str, str | None] | None = None,
+    repair: Mapping[str, str] | None = None,
     as_new: bool = False,
     recording: str = "",
     any_model: bool = False,
 ) -> bpy.types.Action:
-    """Make the keys of the take that a head plays again.
+    """Make the keys of the take that an avatar plays again.
 
     Parameters
     ----------
     context : bpy.types.Context
     obj : bpy.types.Object
-        A head's mesh object.
+        A head's mesh object, or another avatar that plays a take of ours.
     edits : Edits, optional
         None takes those that the take remembers.
+    montage : mapping of str to str, optional
+        Channel to muscle; None takes what the take remembers.
+    repair : mapping of str to str, optional
+        Channel to ``"drop"``, ``"mirror"`` or ``"interpolate"``; None as before.
     as_new : bool
         Write a new take beside the old one instead.
     recording : str
@@ -56,31 +72,87 @@ def remake_take(
     Raises
     ------
     EiferError
-        When the head plays no take, the take remembers no recording, or the recording is gone or
+        When the avatar plays no take, the take remembers no recording, or the recording is gone or
         has changed; nothing is changed then.
     """
     action = current_take(obj)
     if action is None:
-        raise EiferError(f"The head '{obj.name}' plays no take.", "Import a recording first.")
+        raise EiferError(f"'{obj.name}' plays no take.", "Import a recording first.")
     recipe = recipe_of(action)
     path = find_recording(recipe, recording)
-    recipe = replace(recipe, edits=recipe.edits if edits is None else edits)
+    recipe = replace(
+        recipe, edits=recipe.edits if edits is None else edits,
+        montage=recipe.montage if montage is None else montage,
+        repair=recipe.repair if repair is None else repair,
+    )  # fmt: skip
     edited = apply_edits(recipe.activity(path), recipe.edits.changed({"preset": ""}))
-    track = fitted(recipe.track(edited, any_model=any_model), obj)
+    track = recipe.track(edited, any_model=any_model)
     recipe = replace(
         recipe, file=str(path.absolute()),
         model_sha256=str(track.provenance.get("model_sha256", recipe.model_sha256)),
     )  # fmt: skip
-    if as_new:
-        start, file = float(action[f"{PREFIX}frame_start"]), action[f"{PREFIX}file"]
-        action = api.apply_track(context, obj, track, take=action.name, frame_start=start)
-        action[f"{PREFIX}file"] = file
-    else:
-        replace_keys(context, obj, action, track)
-    note_channels(action, edited)
-    key_activity(context, obj, action, edited)
+    if QUALITY not in action:
+        note_quality(action, recipe.quality(path))
+    action = _write(context, obj, action, fitted(track, obj), edited, as_new=as_new)
     note_recipe(action, recipe)
     show_edits(action, recipe, edited.muscles)
+    return action
+
+
+def remake_others(
+    context: bpy.types.Context, obj: bpy.types.Object, recipe: Recipe, **options: Any
+) -> list[str]:
+    """Make the takes of the same recording on the other selected avatars again; their names.
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+        Its selection gives the avatars.
+    obj : bpy.types.Object
+        The avatar that is done already.
+    recipe : Recipe
+        What the takes are made with.
+    **options
+        As for :func:`remake_take`.
+    """
+    others = dict.fromkeys(avatar_of(other) for other in context.selected_objects)
+    names = []
+    for other in others:
+        action = None if other in (None, obj) else current_take(other)
+        if action is None or not has_recipe(action) or action.name in names:
+            continue
+        if recipe_of(action).sha256 == recipe.sha256:
+            names.append(remake_take(context, other, recipe.edits, **options).name)
+    return names
+
+
+def _write(
+    context: bpy.types.Context,
+    obj: bpy.types.Object,
+    action: bpy.types.Action,
+    track: ExpressionTrack,
+    edited: Activity,
+    *,
+    as_new: bool,
+) -> bpy.types.Action:
+    """The new keys, in the take or in a new one beside it."""
+    own = is_head(obj)
+    if as_new:
+        kept = {k: action[k] for k in (f"{PREFIX}file", QUALITY) if k in action}
+        start = float(action[f"{PREFIX}frame_start"])
+        options = {} if own else {"mapping": table_noted(action)}
+        action = api.apply_track(
+            context, obj, track, take=action.name, frame_start=start, **options
+        )
+        for key, value in kept.items():
+            action[key] = value
+    elif own:
+        replace_keys(context, obj, action, track)
+    else:
+        replace_on_rig(context, obj, action, track)
+    note_channels(action, edited)
+    if own or has_activity(obj):
+        key_activity(context, obj, action, edited)
     return action
 
 
@@ -92,7 +164,8 @@ def note_channels(action: bpy.types.Action, activity: Activity) -> None:
 
 
 def fitted(track: ExpressionTrack, obj: bpy.types.Object) -> ExpressionTrack:
-    """The track in a space that the head takes."""
-    if track.space.name != ARKIT52.name and track.space.basis != metadata(obj)["head"]:
+    """The track in a space that the avatar takes."""
+    basis = metadata(obj)["head"] if is_head(obj) else ARKIT52.basis
+    if track.space.name != ARKIT52.name and track.space.basis != basis:
         return api.retarget(track, ARKIT52.name)
     return track

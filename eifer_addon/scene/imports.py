@@ -1,4 +1,4 @@
-"""From a file to a take, in steps that a modal operator, a script or a test may drive."""
+"""From files to takes, in steps that a modal operator, a script or a test may drive."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from .. import api
-from ..errors import Cancelled, EiferError
+from ..errors import EiferError
+from ..pacing import Paced
 from ..signals.edits import Edits, apply_edits
 from .controls import head_of, is_head
 from .edit_settings import show_edits
 from .edits import fitted, note_channels
 from .keyframes import PREFIX
 from .muscle_activity import key_activity
-from .recipes import Recipe, note_recipe, signature_of
-from .transaction import all_or_nothing
+from .recipes import judged, note_quality, recipe_of, signature_of
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
-    from ..signals.recording import Recording
     from ..track import ExpressionTrack
 
 
@@ -35,7 +34,9 @@ class Choices:
     path : pathlib.Path
         The file.
     take : str
-        Name of the take; the file's name when empty.
+        Name of the take; `label` when empty.
+    label : str
+        What the take is called otherwise; the file's name when empty.
     frame_start : float
         Scene frame of time 0.
     extend : bool
@@ -46,10 +47,14 @@ class Choices:
         Sampling rate where the file does not say.
     reader : mapping
         Further choices of the reader, such as ``stream``.
-    montage, profile, repair
+    montage, profile, repair, unmix
         As `api.to_activity` takes them.
     model : pathlib.Path or None
         As `api.emg_to_expression` takes it.
+    fill : str
+        What stands for muscles that were not recorded: ``"rest"`` or ``"mirror"``.
+    scheme, sides : str
+        Which electrode codes the channels' names mean, and which side was recorded.
     edits : Edits
         What is changed in signal space; its preset, where it names one, goes before `preset`.
     """
@@ -64,8 +69,19 @@ class Choices:
     montage: Any = None
     profile: Any = None
     repair: Mapping[str, str] = field(default_factory=dict)
+    unmix: bool = False
+    scheme: str = "auto"
+    sides: str = "both"
     model: Path | None = None
+    fill: str = "rest"
     edits: Edits = field(default_factory=Edits)
+    label: str = ""
+
+    @property
+    def naming(self) -> dict[str, str]:
+        """Scheme and sides where they are not the usual ones."""
+        told = {"scheme": (self.scheme, "auto"), "sides": (self.sides, "both")}
+        return {name: value for name, (value, usual) in told.items() if value != usual}
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -104,7 +120,7 @@ def write_take(
     """
     track = fitted(track, obj)
     action: bpy.types.Action = api.apply_track(
-        context, obj, track, take=choices.take or choices.path.stem,
+        context, obj, track, take=choices.take or choices.label or choices.path.stem,
         frame_start=choices.frame_start, frame_range="extend" if choices.extend else "keep",
         exists="error" if choices.take else "suffix",
     )  # fmt: skip
@@ -115,15 +131,21 @@ def write_take(
     return action
 
 
-class RecordingImport:
-    """A recording on its way to a take, one step per call.
+def check_target(context: bpy.types.Context) -> None:
+    """Refuse at once what :func:`target_head` would refuse after the work is done."""
+    heads = [obj for obj in context.scene.objects if is_head(obj)]
+    if len(heads) > 1 and head_of(context.object) is None:
+        target_head(context)
 
-    Only the last step touches the scene, and it does so whole or not at all.
+
+class RecordingImport:
+    """A recording on its way to a take, one portion per call.
+
+    Only :meth:`write` touches the scene. The filters stop after every few channels, so that a
+    window can be redrawn and the escape key be heard.
 
     Parameters
     ----------
-    context : bpy.types.Context
-        Used by the last step.
     choices : Choices
         File and options.
     """
@@ -131,47 +153,48 @@ class RecordingImport:
     #: Steps with the share of the time that each takes on a long recording.
     STEPS = (
         ("Reading the recording", 0.15),
-        ("Filtering the channels", 0.65),
-        ("Finding the expression", 0.1),
-        ("Writing the keys", 0.1),
+        ("Filtering the channels", 0.6),
+        ("Judging the channels", 0.1),
+        ("Finding the expression", 0.05),
     )
+    #: Share of the last step, which writes the keys.
+    WRITING = 0.1
 
-    def __init__(self, context: bpy.types.Context, choices: Choices) -> None:
-        self._context = context
-        self._choices = choices
-        self._work: tuple[Callable[[], None], ...] = (
-            self._read, self._filter, self._convert, self._write,
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+        self._work: tuple[Callable[[], bool], ...] = (
+            self._read, self._filter, self._judge, self._convert,
         )  # fmt: skip
         self._done = 0
-        self._started: float | None = None
-        self._recording: Recording | None = None
-        self._activity: Activity | None = None
-        self._track: ExpressionTrack | None = None
-        #: Name of the take, once written.
-        self.take = ""
+        self._filtering: Paced[Activity] | None = None
+        self._step_started = 0.0
+        #: Seconds that the whole takes, from the step that can tell; 0 before.
+        self._whole_s = 0.0
 
     @property
-    def finished(self) -> bool:
-        """Whether all steps are done."""
+    def ready(self) -> bool:
+        """Whether everything is done but the writing."""
         return self._done == len(self.STEPS)
 
     @property
     def progress(self) -> float:
         """Share of the work that is done, 0 to 1."""
-        return sum(share for _, share in self.STEPS[: self._done])
+        done = sum(share for _, share in self.STEPS[: self._done])
+        if self._filtering is not None and self._done == 1:
+            done += self.STEPS[1][1] * self._filtering.share
+        return done
 
-    def status(self, now: float) -> str:
-        """The step at hand and, after the first, the time that is probably left."""
-        if self.finished:
-            return f"Wrote the take '{self.take}'"
-        text = self.STEPS[self._done][0]
-        if self._started is None or self._done == 0:
-            return text
-        left = (now - self._started) * (1 / self.progress - 1)
-        return f"{text}, about {max(1, round(left))} s left"
+    @property
+    def status(self) -> str:
+        """The step at hand."""
+        return "Writing the keys" if self.ready else self.STEPS[self._done][0]
+
+    def left_s(self) -> float | None:
+        """Seconds that are probably left; None before the filters have shown their pace."""
+        return self._whole_s * (1.0 - self.progress) if self._whole_s else None
 
     def step(self, now: float) -> bool:
-        """Do the next step; gives True when that was the last.
+        """Do the next portion; True when all is done but the writing.
 
         Parameters
         ----------
@@ -181,57 +204,62 @@ class RecordingImport:
         Raises
         ------
         EiferError
-            As the functions of the script API raise it; the scene is unchanged then.
+            As the functions of the script API raise it.
         """
-        if self._started is None:
-            self._started = now
-        self._work[self._done]()
-        self._done += 1
-        return self.finished
+        if self._filtering is not None and self._done == 1 and self._filtering.share:
+            spent = (now - self._step_started) / self._filtering.share
+            self._whole_s = spent / self.STEPS[1][1]
+        if not self.ready and self._work[self._done]():
+            self._done += 1
+            self._step_started = now
+        return self.ready
 
-    def cancel(self) -> Cancelled:
-        """What to tell the user who stopped the import between two steps."""
-        return Cancelled(f"The import of {self._choices.path.name}")
+    def stop(self) -> None:
+        """Give the work up."""
+        if self._filtering is not None:
+            self._filtering.stop()
 
-    def _read(self) -> None:
-        path = self._choices.path
+    def _read(self) -> bool:
+        path = self.choices.path
         # Taken first: a file that changes while it is read shall not pass for the one in memory.
         self._signature = signature_of(path) if path.exists() else ()
-        self._recording = api.read_recording(path, **self._choices.reading)
+        self._recording = api.read_recording(path, **self.choices.reading)
+        return True
 
-    def _filter(self) -> None:
-        assert self._recording is not None
-        chosen = self._choices
-        self._activity = api.to_activity(
+    def _filter(self) -> bool:
+        if self._filtering is None:
+            self._filtering = Paced(self._to_activity)
+        if not self._filtering.step():
+            return False
+        self._activity = self._filtering.result
+        return True
+
+    def _to_activity(self, on_progress: Callable[[float], None]) -> Activity:
+        chosen = self.choices
+        return api.to_activity(
             self._recording, preset=chosen.edits.preset or chosen.preset, montage=chosen.montage,
-            profile=chosen.profile, repair=dict(chosen.repair),
+            profile=chosen.profile, repair=dict(chosen.repair), unmix=chosen.unmix,
+            on_progress=on_progress, **chosen.naming,
         )  # fmt: skip
 
-    def _convert(self) -> None:
-        assert self._activity is not None
-        self._edited = apply_edits(self._activity, self._choices.edits)
-        self._track = api.emg_to_expression(self._edited, model=self._choices.model)
+    def _judge(self) -> bool:
+        self._quality = judged(self._recording, self._activity.channels)
+        return True
 
-    def _write(self) -> None:
-        assert self._track is not None
-        with all_or_nothing(self._context):
-            obj = target_head(self._context)
-            action = write_take(self._context, obj, self._track, self._choices, self._edited)
-            self._remember(action)
-        self.take = action.name
+    def _convert(self) -> bool:
+        self._edited = apply_edits(self._activity, self.choices.edits)
+        self._track = api.emg_to_expression(
+            self._edited, model=self.choices.model, fill=self.choices.fill
+        )
+        return True
 
-    def _remember(self, action: bpy.types.Action) -> None:
-        """Note on the take how to make it again, and keep its activity for the first change."""
-        assert self._recording is not None
-        assert self._activity is not None
-        assert self._track is not None
-        chosen = self._choices
-        recipe = Recipe.of(
-            self._recording, chosen.path, reader=chosen.reading, preset=chosen.preset,
-            montage=chosen.montage, profile=chosen.profile, repair=dict(chosen.repair),
-            model="" if chosen.model is None else str(chosen.model.absolute()),
-            model_sha256=str(self._track.provenance.get("model_sha256", "")), edits=chosen.edits,
-        )  # fmt: skip
-        note_recipe(action, recipe)
-        recipe.keep(self._activity, chosen.path.absolute(), self._signature)
+    def write(self, context: bpy.types.Context) -> bpy.types.Action:
+        """Write the take on the head that takes it, and note on it how to make it again."""
+        obj = target_head(context)
+        action = write_take(context, obj, self._track, self.choices, self._edited)
+        # The activity says how it was made, and the track carries that to the take.
+        recipe = recipe_of(action)
+        note_quality(action, self._quality)
+        recipe.keep(self._activity, self.choices.path.absolute(), self._signature)
         show_edits(action, recipe, self._edited.muscles)
+        return action

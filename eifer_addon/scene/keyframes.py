@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 
 from ..errors import EiferError
+from ..signals.origin import RECIPE, note_of_track
 from ..track import ExpressionTrack
 from ..version import software_version
 from .actions import HAS_SLOTS, CurveWriter, Take, bag_of, curves, play, playing
@@ -224,7 +225,10 @@ def note_provenance(
     left_over: tuple[str, ...],
 ) -> None:
     """Write the provenance on the action, flat, so that Blender shows it as custom properties."""
-    notes = dict(track.provenance) | {
+    known = {k: v for k, v in track.provenance.items() if k != RECIPE}
+    if (recipe := note_of_track(track.provenance, track.coefficients)) is not None:
+        known[RECIPE] = recipe
+    notes = known | {
         "space": track.space.name, "head": obj.name, "frame_start": start,
         "version": software_version(), "not_keyed": ", ".join(left_over),
         "frames": len(track), "gaps": int(np.sum(track.confidence <= 0)),

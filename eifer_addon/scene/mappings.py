@@ -82,6 +82,18 @@ class MappingTable:
     kind: str
     targets: tuple[Target, ...]
 
+    def as_document(self) -> dict[str, Any]:
+        """What is stored as JSON, as :func:`table_of` takes it."""
+        targets = {
+            t.name: {"from": dict(t.sources), "gain": t.gain, "offset": t.offset,
+                     "clamp": list(t.clamp), "aliases": list(t.aliases), "unless": list(t.unless)}
+            for t in self.targets
+        }  # fmt: skip
+        return {
+            "format_version": FORMAT_VERSION, "title": self.title, "kind": self.kind,
+            "targets": targets,
+        }  # fmt: skip
+
     def match(self, names: Iterable[str]) -> dict[str, Target]:
         """The targets by the rig's own names, each name and each target once.
 
@@ -170,22 +182,32 @@ def read_mapping(path: Path) -> MappingTable:
         One sentence with the file and the target that is wrong.
     """
     try:
-        document = json.loads(path.read_text("utf-8"))
-        version, kind = int(document["format_version"]), str(document["kind"])
-        entries = dict(document["targets"])
+        text = path.read_text("utf-8")
     except OSError as error:
         raise EiferError(f"The mapping {path} could not be read.", "Check the path.") from error
+    except ValueError:
+        text = ""
+    return table_of(text, path.name)
+
+
+def table_of(text: str, file: str) -> MappingTable:
+    """A mapping table from its JSON text; `file` is named in errors and gives the table's name."""
+    try:
+        document = json.loads(text)
+        version, kind = int(document["format_version"]), str(document["kind"])
+        entries = dict(document["targets"])
     except (ValueError, KeyError, TypeError) as error:
         raise EiferError(
-            f"{path.name} is not a mapping.",
+            f"{file} is not a mapping.",
             'It must hold "format_version", "kind" and "targets"; see docs/recordings.md.',
         ) from error
     if version > FORMAT_VERSION:
-        raise EiferError(f"{path.name} needs a newer EIFER (mapping format {version}).", "Update.")
+        raise EiferError(f"{file} needs a newer EIFER (mapping format {version}).", "Update.")
     if kind not in _KINDS:
-        raise EiferError(f"{path.name} has the kind '{kind}'.", f"Use {' or '.join(_KINDS)}.")
-    targets = tuple(_target(path.name, name, entry) for name, entry in entries.items())
-    return MappingTable(path.stem, str(document.get("title", path.stem)), kind, targets)
+        raise EiferError(f"{file} has the kind '{kind}'.", f"Use {' or '.join(_KINDS)}.")
+    targets = tuple(_target(file, name, entry) for name, entry in entries.items())
+    name = file.removesuffix(".json")
+    return MappingTable(name, str(document.get("title", name)), kind, targets)
 
 
 def _target(file: str, name: str, entry: Any) -> Target:

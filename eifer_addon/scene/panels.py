@@ -13,7 +13,7 @@ import bpy
 from .channels import region
 from .controls import controls_of, head_of, is_head, metadata, presets
 from .properties import STATE
-from .takes import current_take, notes_of
+from .takes import avatar_of, current_take, notes_of
 
 _TAB = "EIFER"
 #: Characters that fit the sidebar at its default width.
@@ -28,7 +28,7 @@ def draw_add_menu(self: Any, _context: bpy.types.Context) -> None:
 def draw_import_menu(self: Any, _context: bpy.types.Context) -> None:
     """File ▸ Import: a FLAME head, a recording, a track."""
     self.layout.operator("eifer.add_head", text="FLAME head (.pkl/.npz)").browse = True
-    self.layout.operator("eifer.import_recording", text="EMG recording (.edf/.csv/.tsv/.txt)")
+    self.layout.operator("eifer.import_recording", text="EMG recording (.edf/.bdf/.xdf/.csv …)")
     self.layout.operator("eifer.import_track", text="Expression track (.npz/.csv/.gz)")
 
 
@@ -113,7 +113,7 @@ class VIEW3D_PT_eifer_recordings(bpy.types.Panel):
             layout.progress(factor=state.progress, text=state.status)
             layout.label(text="ESC stops")
             return
-        obj = head_of(context.object)
+        obj = avatar_of(context.object)
         action = current_take(obj) if obj is not None else None
         layout.label(text=_take_state(obj, action))
         if action is not None:
@@ -131,8 +131,11 @@ def _draw_take(layout: Any, notes: dict[str, Any]) -> None:
     column = layout.column(align=True)
     for line in take_lines(notes):
         column.label(text=line)
+    # Takes that know their recording have a list of channels of their own.
+    listed = "recipe" in notes
     for title, rows in (
-        ("Channels", mapped(notes)), ("Not mapped", unmapped(notes)), ("Filters", filters(notes)),
+        ("Channels", () if listed else mapped(notes)),
+        ("Not mapped", () if listed else unmapped(notes)), ("Filters", filters(notes)),
     ):  # fmt: skip
         if not rows:
             continue

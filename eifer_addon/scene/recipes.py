@@ -6,9 +6,10 @@ and profile are kept whole, because their files may not be where the .blend is o
 
 from __future__ import annotations
 
+import functools
 import glob
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,25 +18,23 @@ import bpy
 
 from .. import api
 from ..errors import EiferError
-from ..files import sha256_of
 from ..signals.edits import Edits
-from ..signals.montage import map_channels
-from ..signals.normalise import load_document
+from ..signals.origin import FORMAT_VERSION, RECIPE, hash_of
+from ..signals.pairs import with_pairs
 from .keyframes import PREFIX
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
+    from ..signals.quality import Quality
     from ..signals.recording import Recording
     from ..track import ExpressionTrack
 
-FORMAT_VERSION = 1
-KEY = f"{PREFIX}recipe"
+KEY = PREFIX + RECIPE
+QUALITY = f"{PREFIX}quality"
 #: Activities that stay in memory; a minute of 22 channels takes half a megabyte.
 _KEPT = 8
 #: Headers that may name samples of another stem.
 _NAMES_OTHERS = (".vhdr", ".vmrk")
-#: Headers are smaller than this many bytes.
-_SMALL = 1 << 20
 _activities: dict[str, Activity] = {}
 #: By path: sizes and dates of the files when they were read, and the hash that was found.
 _seen: dict[Path, tuple[tuple[Any, ...], str]] = {}
@@ -63,6 +62,8 @@ class Recipe:
         Channel to what was done about it.
     unmix : bool
         Whether the profile's cross-talk was taken out.
+    fill : str
+        What stands for muscles that were not recorded: ``"rest"`` or ``"mirror"``.
     model, model_sha256 : str
         The model's file (empty for the baseline) and its hash.
     edits : Edits
@@ -77,33 +78,10 @@ class Recipe:
     profile: Mapping[str, Any] | None = None
     repair: Mapping[str, str] = field(default_factory=dict)
     unmix: bool = False
+    fill: str = "rest"
     model: str = ""
     model_sha256: str = ""
     edits: Edits = field(default_factory=Edits)
-
-    @classmethod
-    def of(cls, recording: Recording, file: Path, **choices: Any) -> Recipe:
-        """The recipe of an import of `recording` from `file`; the recording is hashed if need be.
-
-        Parameters
-        ----------
-        recording : Recording
-        file : pathlib.Path
-            What the user chose.
-        **choices
-            The other attributes; montage and profile as `api.to_activity` takes them.
-        """
-        found = map_channels(recording.channels, choices.pop("montage", None))
-        montage = {
-            m.channel: m.muscle if m.side == "both" or m.muscle is None else f"{m.muscle}.{m.side}"
-            for m in found.matches
-        }
-        profile = choices.pop("profile", None)
-        document = None if profile is None else json.loads(json.dumps(load_document(profile)))
-        return cls(
-            str(file.absolute()), _hash_of(recording, file), montage=montage, profile=document,
-            **choices,
-        )  # fmt: skip
 
     def as_json(self) -> str:
         """What is stored on the action."""
@@ -123,7 +101,7 @@ class Recipe:
         if key in _activities and _seen.get(path) == (signature, self.sha256):
             return _activities[key]
         recording = api.read_recording(path, **self.reader)
-        if _hash_of(recording, path) != self.sha256:
+        if hash_of(recording, path) != self.sha256:
             raise EiferError(
                 f"The recording {path} has changed since the take was made.",
                 "Import it again, or point to the recording as it was.",
@@ -134,6 +112,10 @@ class Recipe:
         )  # fmt: skip
         self.keep(made, path, signature)
         return made
+
+    def quality(self, path: Path) -> Quality:
+        """What is to be said about the channels of the recording at `path`."""
+        return judged(api.read_recording(path, **self.reader), self.montage or {})
 
     def keep(self, activity: Activity, path: Path, signature: tuple[Any, ...]) -> None:
         """Keep an activity before its edits in memory, so that the next change is quick.
@@ -169,7 +151,7 @@ class Recipe:
         EiferError
             When the model is another one than the take was made with, unless `any_model`.
         """
-        track = api.emg_to_expression(edited, model=self.model or None)
+        track = api.emg_to_expression(edited, model=self.model or None, fill=self.fill)
         found = str(track.provenance.get("model_sha256", ""))
         if not any_model and self.model_sha256 and found != self.model_sha256:
             raise EiferError(
@@ -182,6 +164,26 @@ class Recipe:
 def note_recipe(action: bpy.types.Action, recipe: Recipe) -> None:
     """Write the recipe on a take's action."""
     action[KEY] = recipe.as_json()
+
+
+def judged(recording: Recording, used: Iterable[str]) -> Quality:
+    """The quality of all channels of a recording, and of the pairs among those that are used."""
+    with_all = with_pairs(recording, used)
+    return api.check_quality(with_all, list(with_all.channels))
+
+
+def note_quality(action: bpy.types.Action, quality: Quality) -> None:
+    """Note on a take's action what was found about the recording's channels."""
+    action[QUALITY] = json.dumps({c.channel: [c.level, c.sentence] for c in quality.channels})
+
+
+def quality_of(action: Any) -> dict[str, tuple[str, str]]:
+    """Level and sentence by channel; empty where the recording was not judged."""
+    try:
+        found = json.loads(str(action.get(QUALITY, "{}")))
+        return {str(name): (str(level), str(text)) for name, (level, text) in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def has_recipe(action: Any) -> bool:
@@ -202,15 +204,21 @@ def recipe_of(action: bpy.types.Action) -> Recipe:
             f"The take '{action.name}' does not remember a recording.",
             "Import the recording again.",
         )
+    return _parsed(str(action[KEY]), action.name)
+
+
+@functools.lru_cache(maxsize=32)
+def _parsed(text: str, take: str) -> Recipe:
+    """The recipe in a text; panels ask at every redraw."""
     try:
-        document = dict(json.loads(str(action[KEY])))
+        document = dict(json.loads(text))
         if int(document.pop("format_version")) > FORMAT_VERSION:
-            raise EiferError(f"The take '{action.name}' needs a newer EIFER.", "Update the add-on.")
-        edits = Edits.from_document(document.pop("edits"))
+            raise EiferError(f"The take '{take}' needs a newer EIFER.", "Update the add-on.")
+        edits = Edits.from_document(document.pop("edits", {}))
         return Recipe(**document, edits=edits)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EiferError(
-            f"What the take '{action.name}' remembers is damaged.", "Import the recording again."
+            f"What the take '{take}' remembers is damaged.", "Import the recording again."
         ) from error
 
 
@@ -254,12 +262,3 @@ def signature_of(path: Path) -> tuple[Any, ...]:
             files |= set(path.parent.glob("*.eeg"))
     stats = [(str(file), file.stat()) for file in sorted(files) if file.is_file()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
-
-
-def _hash_of(recording: Recording, path: Path) -> str:
-    """Hash of the samples' file, joined by that of a small file beside them that was chosen."""
-    known = str(recording.source.get("sha256", ""))
-    if not path.is_file() or (known and path.stat().st_size > _SMALL):
-        return known
-    own = sha256_of(path)
-    return own if known in ("", own) else f"{known}+{own}"

@@ -11,7 +11,7 @@ from ..errors import EiferError
 from ..spaces import ARKIT52, ExpressionSpace, get_space
 from ..track import ExpressionTrack
 from .actions import curves, playing
-from .controls import armature_of, metadata
+from .controls import armature_of, head_of, metadata
 from .drivers import key_path
 from .keyframes import PREFIX, is_take
 from .muscle_activity import is_activity
@@ -25,11 +25,19 @@ def takes_of(obj: bpy.types.Object) -> list[bpy.types.Action]:
 
 
 def current_take(obj: bpy.types.Object) -> bpy.types.Action | None:
-    """The take that `obj` plays, if any."""
-    for block in (obj, obj.data.shape_keys, obj.find_armature()):
+    """The take that `obj`, a head or another avatar, plays, if any."""
+    for block in (obj, getattr(obj.data, "shape_keys", None), obj.find_armature()):
         if block is not None and is_take(playing(block)[0]):
             return playing(block)[0]
     return None
+
+
+def avatar_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The head that `obj` is or belongs to, else `obj` itself where it plays a take of ours."""
+    head = head_of(obj)
+    if head is not None or obj is None:
+        return head
+    return obj if current_take(obj) is not None else None
 
 
 def notes_of(action: bpy.types.Action) -> dict[str, Any]:

@@ -79,5 +79,19 @@ def opened_note(note: Any, values: np.ndarray) -> dict[str, Any] | None:
     return {key: value for key, value in note.items() if key != _SEAL}
 
 
+def note_of_track(provenance: Mapping[str, Any], coefficients: np.ndarray) -> str | None:
+    """The note in a track's provenance as JSON text, unless the track was changed since.
+
+    A retargeted track has other numbers by right. A text is what a take already remembers.
+    """
+    note = provenance.get(RECIPE)
+    if isinstance(note, str) or note is None:
+        return note
+    if "retargeted" in provenance:
+        return json.dumps({key: value for key, value in note.items() if key != _SEAL})
+    kept = opened_note(note, coefficients)
+    return None if kept is None else json.dumps(kept)
+
+
 def _digest(values: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(values, np.float32).tobytes()).hexdigest()

@@ -24,8 +24,6 @@ from .base import (
 if TYPE_CHECKING:
     import bpy
 
-    from ..signals.recording import Recording
-
 HELP = "Turn a recording of facial EMG into a track, a .blend and a film."
 EXAMPLE = "eifer emg session.edf --out take.blend --render take.mp4"
 
@@ -97,14 +95,14 @@ def run(options: argparse.Namespace) -> Result:
         )
         written["report"] = str(options.report)
     if options.out or options.render:
-        written |= _to_scene(options, recording, activity, track)
+        written |= _to_scene(options, activity, track)
     return _result(activity, track, written, hints)
 
 
 def _to_scene(
-    options: argparse.Namespace, recording: Recording, activity: Activity, track: ExpressionTrack
+    options: argparse.Namespace, activity: Activity, track: ExpressionTrack
 ) -> dict[str, str]:
-    from ..scene import headless, recipes, stage
+    from ..scene import headless, stage
 
     head = api.load_head(options.head)
     context = headless.empty_scene(options.fps)
@@ -112,14 +110,8 @@ def _to_scene(
     if track.space.name != "arkit52":
         track = api.retarget(track, head)
     take = options.take or options.recording.stem
-    recipe = recipes.Recipe.of(
-        recording, options.recording, reader=reading_choices(options), preset=options.preset,
-        montage=options.montage, profile=options.profile, repair=dict(options.repair),
-        unmix=options.unmix, model=str(options.model.absolute()) if options.model else "",
-        model_sha256=str(track.provenance.get("model_sha256", "")),
-    )  # fmt: skip
-    action = api.apply_track(context, obj, track, take=take, frame_range="fit", activity=activity)
-    recipes.note_recipe(action, recipe)
+    # The track knows how it was made, so the take can be edited in Blender later.
+    api.apply_track(context, obj, track, take=take, frame_range="fit", activity=activity)
     if options.muscle_map:
         from ..scene.muscle_map import show_map
 

@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from fake_window import Operator, Window, event, modal_context
+from fake_window import Operator
 
 from eifer.eifer_addon import api, cli
 from eifer.eifer_addon.errors import EiferError
@@ -251,55 +251,6 @@ def test_edit_mode_gives_a_reason(recording: Path) -> None:
             bpy.ops.eifer.add_head()
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
-
-
-def test_the_modal_import_does_one_step_per_tick_and_cleans_up(recording: Path) -> None:
-    bpy.ops.eifer.add_head()
-    window = Window()
-    operator, context = Operator(recording), modal_context(window)
-    assert operator.invoke(context, event("LEFTMOUSE")) == {"RUNNING_MODAL"}
-    seen = []
-    assert operator.modal(context, event("MOUSEMOVE")) == {"PASS_THROUGH"}
-    while (result := operator.modal(context, event("TIMER"))) == {"RUNNING_MODAL"}:
-        seen.append((window.eifer.progress, window.eifer.status))
-    assert result == {"FINISHED"}
-    assert [round(progress, 2) for progress, _ in seen] == [0.15, 0.8, 0.9]
-    assert "s left" in seen[-1][1]
-    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
-    assert current_take(head_in_scene()) is not None
-
-
-@pytest.mark.parametrize("ticks", range(4))
-def test_escape_stops_the_import_and_changes_nothing(ticks: int, recording: Path) -> None:
-    before, window = state(), Window()
-    operator, context = Operator(recording), modal_context(window)
-    operator.invoke(context, event("LEFTMOUSE"))
-    for _ in range(ticks):
-        operator.modal(context, event("TIMER"))
-    assert operator.modal(context, event("ESC")) == {"CANCELLED"}
-    kind, text = operator.reports[-1]
-    assert kind == {"INFO"}
-    assert text == "The import of smile.csv was cancelled; nothing was changed."
-    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
-    assert state() == before
-
-
-def test_opening_another_file_ends_the_import_cleanly(recording: Path) -> None:
-    window = Window()
-    operator, context = Operator(recording), modal_context(window)
-    operator.invoke(context, event("LEFTMOUSE"))
-    operator.modal(context, event("TIMER"))
-    operator.cancel(context)
-    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
-
-
-def test_a_failing_step_ends_the_modal_import(tmp_path: Path) -> None:
-    window = Window()
-    operator, context = Operator(tmp_path / "gone.edf"), modal_context(window)
-    operator.invoke(context, event("LEFTMOUSE"))
-    assert operator.modal(context, event("TIMER")) == {"CANCELLED"}
-    assert "gone.edf" in operator.reports[-1][1]
-    assert (window.timers, window.shown, window.eifer.busy) == (0, 0, False)
 
 
 def test_the_command_is_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

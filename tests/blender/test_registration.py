@@ -11,7 +11,8 @@ MENUS = ("VIEW3D_MT_mesh_add", "TOPBAR_MT_file_import")
 
 def left_behind() -> dict[str, object]:
     """Everything of ours that Blender knows at the moment."""
-    kinds = ("Operator", "Panel", "Menu", "FileHandler", "AddonPreferences", "PropertyGroup")
+    kinds = ("Operator", "Panel", "Menu", "UIList", "FileHandler", "AddonPreferences")
+    kinds += ("PropertyGroup",)
     classes = {
         cls.__name__
         for kind in kinds
