@@ -360,7 +360,7 @@ def _with_side_note(montage: Montage) -> Montage:
         f"Only the subject's {side} side was recorded; the {_OTHER[side]} side rests, or moves "
         "alike with fill 'mirror'."
     )
-    return replace(montage, notes=(*montage.notes, note))
+    return replace(montage, notes=tuple(dict.fromkeys((*montage.notes, note))))
 
 
 def _given(names: Sequence[str], montage: Any) -> tuple[tuple[ChannelMatch, ...], str]:

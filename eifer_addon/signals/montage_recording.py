@@ -72,6 +72,8 @@ def map_recording(
     else:
         found = _recognised(recording, scheme, sides)
     notes = flat_pairs(recording, found.pairs.values())
+    if not found.muscles:
+        notes = (*notes, "No channel belongs to a facial muscle as it is; map the channels.")
     return replace(found, notes=tuple(dict.fromkeys((*found.notes, *notes))))
 
 

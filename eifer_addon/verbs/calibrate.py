@@ -9,6 +9,7 @@ from typing import Any
 from .. import api
 from ..errors import EiferError
 from .base import Result, add_reading_arguments, positive, reading_choices, require_free
+from .mapping import add_mapping_arguments, chosen_montage
 
 HELP = "Make a subject's profile from rest and calibration movements."
 EXAMPLE = "eifer calibrate movements.edf --out subject.json --events events.tsv"
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adjust", type=Path, help="an older profile to carry over")
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
     add_reading_arguments(parser)
-    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
+    add_mapping_arguments(parser)
     parser.add_argument("--subject", default="", help="a pseudonym to write into the profile")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> Result:
 
     require_free([options.out], force=options.force)
     recording = api.read_recording(options.recording, **reading_choices(options))
+    montage = chosen_montage(options, recording)
     if options.adjust:
         if options.events or options.mvc or options.crosstalk:
             raise EiferError(
@@ -52,19 +54,19 @@ def run(options: argparse.Namespace) -> Result:
                 "Leave them out, or calibrate anew without --adjust.",
             )
         older = calibration.Profile.load(options.adjust)
-        profile = calibration.adjust(older, recording, options.montage)
+        profile = calibration.adjust(older, recording, montage)
     else:
         profile = api.calibrate(
             recording,
             windows=read_windows(options.events) if options.events else None,
             mvc=dict(options.mvc),
             preset=options.preset,
-            montage=options.montage,
+            montage=montage,
             subject=options.subject,
             crosstalk=options.crosstalk,
         )
     profile.save(options.out, overwrite=options.force)
-    hints = api.check_quality(recording).hints
+    hints = api.check_quality(recording, list(dict.fromkeys(montage.channels.values()))).hints
     text = "\n".join([profile.describe(), *hints, f"profile: {options.out}"])
     values: dict[str, Any] = profile.as_document()
     return Result(text, values | {"files": {"profile": str(options.out)}, "hints": list(hints)})

@@ -20,9 +20,11 @@ from .base import (
     require_blender,
     require_free,
 )
+from .mapping import add_fill_argument, add_mapping_arguments, chosen_montage
 
 if TYPE_CHECKING:
     import bpy
+
 
 HELP = "Turn a recording of facial EMG into a track, a .blend and a film."
 EXAMPLE = "eifer emg session.edf --out take.blend --render take.mp4"
@@ -37,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, help="the one-page report (.png) to write")
     parser.add_argument("--head", type=Path, help="a FLAME pickle or npz (default: the open head)")
     parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
-    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
+    add_mapping_arguments(parser)
+    add_fill_argument(parser)
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
     parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
     parser.add_argument(
@@ -78,13 +81,14 @@ def run(options: argparse.Namespace) -> Result:
     if options.out or options.render:
         require_blender()
     recording = api.read_recording(options.recording, **reading_choices(options))
+    montage = chosen_montage(options, recording)
     activity = api.to_activity(
-        recording, preset=options.preset, montage=options.montage, profile=options.profile,
+        recording, preset=options.preset, montage=montage, profile=options.profile,
         repair=dict(options.repair), unmix=options.unmix,
     )  # fmt: skip
     hints = api.check_quality(recording, list(dict.fromkeys(activity.channels))).hints
-    track = api.emg_to_expression(activity, model=options.model)
-    written: dict[str, str] = {}
+    track = api.emg_to_expression(activity, model=options.model, fill=options.fill)
+    written = _saved(options)
     if options.track:
         written["track"] = str(track.save(options.track, overwrite=options.force))
     if options.report:
@@ -123,6 +127,11 @@ def _to_scene(
     if options.render:
         written["render"] = str(_film(options, context, activity))
     return written
+
+
+def _saved(options: argparse.Namespace) -> dict[str, str]:
+    """The montage, which is written before all else."""
+    return {"montage": str(options.save_montage)} if options.save_montage else {}
 
 
 def _repair(text: str) -> tuple[str, str]:

@@ -10,13 +10,14 @@ from ..errors import EiferError
 from ..exchange import is_activity
 from ..signals.activity import Activity
 from .base import add_reading_arguments, reading_choices
+from .mapping import add_mapping_arguments, chosen_montage
 
 
-def add_input_arguments(parser: argparse.ArgumentParser) -> None:
+def add_input_arguments(parser: argparse.ArgumentParser, *, scheme: bool = True) -> None:
     """How a recording is read and filtered."""
     add_reading_arguments(parser)
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
-    parser.add_argument("--montage", type=Path, help="a JSON file: channel to muscle")
+    add_mapping_arguments(parser, scheme=scheme)
     parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
 
 
@@ -35,7 +36,8 @@ def activity_from(path: Path, options: argparse.Namespace) -> Activity:
         for name in choices:
             raise EiferError(f"'{name}' is no choice of an activity.", "Leave it out.")
         return api.read_activity(path)
+    recording = api.read_recording(path, **choices)
     return api.to_activity(
-        api.read_recording(path, **choices), preset=options.preset, montage=options.montage,
+        recording, preset=options.preset, montage=chosen_montage(options, recording),
         profile=options.profile,
     )  # fmt: skip

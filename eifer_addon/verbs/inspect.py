@@ -11,11 +11,11 @@ from .. import api
 from ..errors import EiferError
 from ..exchange import is_track
 from ..signals.activity import Activity
-from ..signals.montage import map_channels
 from ..signals.readers import list_contents
 from ..signals.readers.base import Row
 from ..signals.recording import Recording
 from .base import Result, add_reading_arguments, reading_choices
+from .mapping import add_mapping_arguments, chosen_montage, montage_rows
 
 HELP = "Print what is in a recording, track, activity, head or model file."
 EXAMPLE = "eifer inspect session.edf"
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("file", type=Path, help="the file to look into")
     add_reading_arguments(parser)
+    add_mapping_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -37,12 +38,12 @@ def run(options: argparse.Namespace) -> Result:
         return _track(path, choices)
     reader = _READERS.get(path.suffix.lower())
     if reader is not None:
-        return reader(path)
+        return reader(path, options)
     try:
         recording = api.read_recording(path, **choices)
     except EiferError as error:
         return _describe_refused(path, error)
-    return _describe_recording(recording, list_contents(path))
+    return _describe_recording(recording, options, list_contents(path))
 
 
 def _describe_refused(path: Path, error: EiferError) -> Result:
@@ -75,7 +76,10 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _describe_recording(recording: Recording, contents: list[Row] | None = None) -> Result:
+def _describe_recording(
+    recording: Recording, options: argparse.Namespace, contents: list[Row] | None = None
+) -> Result:
+    montage = chosen_montage(options, recording)
     values: dict[str, Any] = {
         "kind": "recording",
         "channels": list(recording.channels),
@@ -86,12 +90,12 @@ def _describe_recording(recording: Recording, contents: list[Row] | None = None)
         "events": [[e.onset_s, e.name, e.duration_s] for e in recording.events],
         "source": dict(recording.source),
     }
-    try:
-        mapping = map_channels(recording.channels).describe()
-    except EiferError as error:
-        mapping = str(error)
-    values["mapping"] = mapping
-    text = f"{recording.describe()}\n{mapping}"
+    values["mapping"] = montage.describe()
+    values["montage"] = {"channels": montage_rows(montage), "notes": list(montage.notes)}
+    text = f"{recording.describe()}\n{montage.describe()}"
+    if options.save_montage:
+        values["files"] = {"montage": str(options.save_montage)}
+        text = f"{text}\nmontage: {options.save_montage}"
     if contents:
         values["contents"] = contents
         text = f"{text}\nThe file holds:\n{_table(contents)}"
@@ -112,7 +116,7 @@ def _track(path: Path, choices: dict[str, Any]) -> Result:
     return Result(track.describe(), values)
 
 
-def _npz(path: Path) -> Result:
+def _npz(path: Path, options: argparse.Namespace) -> Result:
     kinds: dict[str, Callable[[Path], Any]] = {
         "activity": Activity.load,
         "recording": Recording.load,
@@ -125,10 +129,10 @@ def _npz(path: Path) -> Result:
             last = error
             continue
         if isinstance(found, Recording):
-            return _describe_recording(found)
+            return _describe_recording(found, options)
         return Result(found.describe(), {"kind": kind, "description": found.describe()})
     try:
-        return _head(path)
+        return _head(path, options)
     except EiferError as error:
         raise EiferError(
             f"{path} is no track, activity, recording or head that EIFER can read.",
@@ -136,14 +140,14 @@ def _npz(path: Path) -> Result:
         ) from error
 
 
-def _head(path: Path) -> Result:
+def _head(path: Path, _options: argparse.Namespace) -> Result:
     head = api.load_head(path)
     values = {"kind": "head", "vertices": head.n_vertices, "identity": head.n_identity,
               "expression": head.n_expression, "info": dict(head.info)}  # fmt: skip
     return Result(head.describe(), values)
 
 
-def _model(path: Path) -> Result:
+def _model(path: Path, _options: argparse.Namespace) -> Result:
     from ...models.sessions import load_model
 
     model = load_model(path)
@@ -152,7 +156,7 @@ def _model(path: Path) -> Result:
 
 #: Endings that tracks of other programs have, too; what is in the file decides.
 _TRACK_SUFFIXES = (".npz", ".csv", ".tsv", ".txt", ".gz")
-_READERS: dict[str, Callable[[Path], Result]] = {
+_READERS: dict[str, Callable[[Path, argparse.Namespace], Result]] = {
     ".npz": _npz,
     ".pkl": _head,
     ".onnx": _model,

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fps", type=positive, default=25.0, help="of the film (default 25)")
     parser.add_argument("--height", type=_count, default=720, help="of the film (default 720)")
-    add_input_arguments(parser)
+    add_input_arguments(parser, scheme=False)
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
