@@ -35,6 +35,7 @@ from .figures import (
 )
 from .files import atomic_path
 from .signals.activity import Activity
+from .signals.pairs import with_pairs
 from .signals.recording import Recording
 from .track import ExpressionTrack
 
@@ -199,15 +200,14 @@ def _tidy(axes: Any, *, left: bool = False, bottom: bool = True) -> None:
 
 def _excerpt(page: _Page, box: tuple[float, float, float, float]) -> None:
     """Two seconds of the strongest channels, as recorded."""
-    recording, activity = page.recording, page.activity
+    recording, activity = with_pairs(page.recording, page.activity.channels), page.activity
     columns, start_s = _strongest(activity)
     start = int(np.clip((start_s - activity.start_s) * recording.rate_hz, 0, recording.n_samples))
     stop = min(start + int(_EXCERPT_S * recording.rate_hz), recording.n_samples)
     time_s = np.arange(start, stop) / recording.rate_hz
     axes = page.figure.add_axes(box)
     places = [recording.channels.index(activity.channels[c]) for c in columns]
-    traces = [recording.channel(k, start, stop) for k in places]
-    traces = [trace - np.median(trace) for trace in traces]
+    traces = [t - np.median(t) for t in (recording.channel(k, start, stop) for k in places)]
     colours = {c: SIDE_COLOURS[s] for _, sides in muscle_rows(activity) for s, c in sides.items()}
     height = max(*(float(np.ptp(trace)) for trace in traces), 1e-12)
     for row, (column, place, trace) in enumerate(zip(columns, places, traces, strict=True)):
