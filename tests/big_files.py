@@ -140,8 +140,9 @@ class _Repeated(io.RawIOBase):
         self.part, self.left, self.at = part, len(part) * times, 0
 
     def read(self, size: int = -1) -> bytes:
-        size = min(size if size >= 0 else self.left, self.left, len(self.part) - self.at)
-        found = self.part[self.at : self.at + size]
+        size = min(size if size >= 0 else self.left, self.left)
+        turns = -(-(self.at + size) // len(self.part))
+        found = (self.part * turns)[self.at : self.at + size]
         self.at, self.left = (self.at + size) % len(self.part), self.left - size
         return found
 

@@ -21,7 +21,8 @@ import numpy as np
 
 #: Arrays may unpack to this many times the size of their file, and always to the least.
 _MOST_UNPACKED, _LEAST_LIMIT = 16, 1 << 28
-_MEMORY = 2 << 30
+#: Address space of the child beside what the size of its file justifies; the libraries take 0.1 GB.
+_MEMORY = 900 << 20
 _SMALL, _MOST_TEXTS, _MOST_ENTRIES, _DEPTH = 64, 4096, 2000, 4
 _BLOCK_BYTES = 1 << 24
 
