@@ -34,8 +34,10 @@ from .settings import Conditioning, LiveSettings
 #: Frames come at least this often where the sampling rate allows it: a sample waits less than
 #: 2 ms for its frame.
 FRAME_RATE_HZ = 500.0
-#: What is listened to before notches are set; hum needs this much to stand out.
-LISTENING_S = 2.0
+#: What is listened to before notches are set. Noise seems to hum now and then, but not at the
+#: same frequency in both halves.
+LISTENING_S = 4.0
+_SAME_HUM_HZ = 0.15
 _BLOCK_S = 1.0
 _VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9}
 
@@ -120,7 +122,7 @@ class LivePipeline:
             None if settings.envelopes else units,
         )  # fmt: skip
         self.muscles = self.front.montage.muscles
-        self.step = 1 if settings.envelopes else max(1, int(rate_hz // FRAME_RATE_HZ))
+        self.step = max(1, int(rate_hz // FRAME_RATE_HZ))
         self.frame_rate_hz = self.rate_hz / self.step
         units_of = dict(zip(channels, units, strict=True))
         units_of |= {name: units_of[pair[0]] for name, pair in self.front.montage.pairs.items()}
@@ -268,7 +270,7 @@ class LivePipeline:
         """Set the notches, and let the new filters hear what has been heard so far."""
         heard = np.concatenate(self._heard, axis=1)
         self._heard, self._listened = [], 0
-        self._set_chain(find_mains(heard, self.rate_hz))
+        self._set_chain(_mains(heard, self.rate_hz))
         assert self._chain is not None
         self._chain.process(heard)
 
@@ -328,6 +330,15 @@ def _check_rate(rate_hz: float, *, envelopes: bool) -> None:
             f"{LOWEST_RAW_RATE_HZ:g} Hz).",
             "Stream the raw signal, or say that the channels are envelopes already.",
         )
+
+
+def _mains(heard: np.ndarray, rate_hz: float) -> tuple[float, ...]:
+    """Mains hum (n_channels, n) that is there all the time."""
+    middle = heard.shape[1] // 2
+    halves = [find_mains(part, rate_hz) for part in (heard[:, :middle], heard[:, middle:])]
+    if not all(halves) or abs(halves[0][0] - halves[1][0]) > _SAME_HUM_HZ:
+        return ()
+    return find_mains(heard, rate_hz)
 
 
 def _harmonics(mains_hz: float, rate_hz: float) -> tuple[float, ...]:

@@ -1,0 +1,385 @@
+"""What the child process does: pull, run the pipeline, publish, and keep the journal.
+
+`Engine.tick` does all of it once and never waits; `child` calls it every millisecond.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import EiferError
+from ..signals.journal_format import CLCK, MARK, ORPHANED, SETT, STOPPED
+from ..version import software_version
+from .journal import JournalWriter
+from .pipeline import Frames, LivePipeline
+from .quality_watch import QualityWatch
+from .settings import Conditioning, LiveSettings
+from .shared import MOST_CHANNELS, VALUES, SharedState
+from .sources import Chunk, Search, Source, SourceEndedError, SourceLostError, search_for
+from .timing import Gap
+
+_SEARCH_S, _BEAT_S, _STATUS_S = 0.05, 0.1, 0.2
+#: How quickly the shown length of the device's chunks follows.
+_CHUNK_PART = 0.02
+
+
+class Engine:
+    """One live session in the child.
+
+    Parameters
+    ----------
+    settings : LiveSettings
+    shared : SharedState
+        Where values and status are published.
+    search : Search, optional
+        Instead of the one that the settings ask for.
+
+    Attributes
+    ----------
+    state : str
+        ``searching``, ``connected``, ``lost``, ``failed`` or ``stopped``.
+    sentence : str
+        What a person should know about it.
+    """
+
+    def __init__(
+        self, settings: LiveSettings, shared: SharedState, search: Search | None = None
+    ) -> None:
+        self.settings, self.shared = settings, shared
+        self.state, self.sentence = "searching", f"Looking for {settings.describe_source()}."
+        self._search = search
+        self.source: Source | None = None
+        self.pipeline: LivePipeline | None = None
+        self.writer: JournalWriter | None = None
+        self._wanted: dict[str, Any] | None = None
+        self._take: dict[str, Any] = {}
+        self._quality: QualityWatch | None = None
+        self._pending: list[Chunk] = []
+        self._waiting = 0
+        self._values = np.zeros((), VALUES)
+        self._searched = self._beaten = self._told = 0.0
+        self._status: dict[str, Any] = {}
+        self._last_time: float | None = None
+        self._notes: list[str] = []
+
+    def tick(self, now: float) -> None:
+        """Do what there is to do, without waiting.
+
+        Parameters
+        ----------
+        now : float
+            `time.monotonic`.
+        """
+        if self.source is not None:
+            self._pull(self.source)
+        elif self.state in ("searching", "lost") and now - self._searched >= _SEARCH_S:
+            self._searched = now
+            self._look()
+        if self.writer is not None:
+            self._tend(self.writer, now)
+        if now - self._beaten >= _BEAT_S:
+            self._beaten = now
+            self._publish(None)
+        if now - self._told >= _STATUS_S:
+            self._told = now
+            self.tell()
+
+    def command(self, message: Mapping[str, Any]) -> None:
+        """Do what the parent asks for: ``record``, ``stop_recording``, ``update``, ``mark``."""
+        task = message.get("do")
+        if task == "record":
+            self._wanted = dict(message)
+            self._take = {"id": message.get("id"), "path": message["path"], "state": "waiting"}
+            if self.source is not None:
+                self._begin_take()
+        elif task == "stop_recording":
+            self.end_take(STOPPED)
+        elif task == "update":
+            self._update(Conditioning.from_document(message["conditioning"]))
+        elif task == "mark":
+            self._mark(str(message["name"]), float(message["at_s"]))
+        self.tell()
+
+    def _look(self) -> None:
+        try:
+            if self._search is None:
+                self._search = search_for(self.settings)
+            source = self._search.poll()
+            if source is not None:
+                self._connect(source)
+        except EiferError as error:
+            self._fail(error)
+
+    def _connect(self, source: Source) -> None:
+        """Begin with a source, or go on with one that came back."""
+        facts, before = source.facts, self.pipeline
+        if facts.n_channels > MOST_CHANNELS:
+            source.close()
+            raise EiferError(
+                f"'{facts.name}' has {facts.n_channels} channels; {MOST_CHANNELS} are the most.",
+                "Stream fewer channels.",
+            )
+        key = (facts.channels, facts.units, facts.rate_hz, source.dtype)
+        if before is None or key != self._key:
+            try:
+                self._prepare(source)
+            except EiferError:
+                source.close()
+                raise
+        self._key = key
+        self.source = source
+        missing = f"the stream was away and came back as '{facts.name}'"
+        if before is not None and before is self.pipeline:
+            self._returned = missing
+        elif before is not None and self.writer is not None:
+            self._end_part("the source came back with other channels or another rate")
+        self.state, self.sentence = "connected", f"Connected to {facts.name}."
+        if self._wanted is not None and self.writer is None:
+            self._begin_take()
+
+    def _prepare(self, source: Source) -> None:
+        facts = source.facts
+        if source.envelopes and not self.settings.envelopes:
+            self.settings = LiveSettings.from_document(
+                {**self.settings.to_document(), "envelopes": True}
+            )
+        units = tuple(
+            self.settings.units if unit == "?" and self.settings.units else unit
+            for unit in facts.units
+        )
+        self.pipeline = LivePipeline(facts.channels, facts.rate_hz, units, self.settings)
+        self._quality = QualityWatch(facts.channels, self.pipeline.front.used, facts.rate_hz)
+        self._pending, self._waiting = [], 0
+
+    _key: Any = None
+    _returned = ""
+
+    def _pull(self, source: Source) -> None:
+        try:
+            chunk = source.pull()
+        except SourceLostError as error:
+            self._lose(error)
+            return
+        except SourceEndedError as error:
+            self._process()
+            self.end_take(STOPPED)
+            self._drop_source()
+            self.state, self.sentence = "stopped", str(error)
+            return
+        if chunk is None:
+            return
+        gap = chunk.gap
+        if self._returned and self._last_time is not None:
+            away_s = max(0.0, float(chunk.times[0]) - self._last_time)
+            gap, self._returned = Gap(round(away_s * source.facts.rate_hz), self._returned), ""
+        if gap is not None:
+            self._restart(gap)
+        self._pending.append(chunk)
+        self._waiting += len(chunk)
+        length_ms = 1000.0 * len(chunk) / source.facts.rate_hz
+        self._values["chunk_ms"] += _CHUNK_PART * (length_ms - self._values["chunk_ms"])
+        pipeline = self.pipeline
+        assert pipeline is not None
+        # Frames end at fixed samples: before the next of them there is nothing to gain.
+        if pipeline.n_samples % pipeline.step + self._waiting >= pipeline.step:
+            self._process()
+
+    def _process(self) -> None:
+        """Run what waits through the pipeline."""
+        if not self._pending or self.pipeline is None:
+            return
+        chunks, self._pending, self._waiting = self._pending, [], 0
+        raw, received, times = chunks[0].raw, chunks[0].received, chunks[0].times
+        if len(chunks) > 1:
+            raw = np.concatenate([c.raw for c in chunks])
+            received = np.concatenate([c.received for c in chunks])
+            times = np.concatenate([c.times for c in chunks])
+        samples = np.ascontiguousarray(raw.T, np.float64)
+        frames = self.pipeline.process(samples, times)
+        self._last_time = float(times[-1])
+        self._values["n_samples"] += len(raw)
+        if len(frames):
+            self._publish(frames)
+        if self.writer is not None:
+            self.writer.add(raw, received, times, frames)
+        if self._quality is not None:
+            self._quality.add(samples)
+
+    def _publish(self, frames: Frames | None) -> None:
+        """Put the newest values where the parent reads them."""
+        now, values, source = time.monotonic(), self._values, self.source
+        values["written_s"] = now
+        if source is not None and self._last_time is not None:
+            age_s = (source.clock() - self._last_time) / self.settings.speed
+            values["newest_s"], values["rate_hz"] = now - age_s, source.rate_hz
+        if frames is not None and self.pipeline is not None:
+            values["timestamp_s"] = frames.timestamps[-1]
+            values["n_frames"] += len(frames)
+            values["activity"][: len(self.pipeline.muscles)] = frames.activity[-1]
+            values["coefficients"][: len(self.pipeline.space)] = frames.coefficients[-1]
+        self.shared.write_values(values)
+
+    def _restart(self, gap: Gap) -> None:
+        """After missing samples: mark them, and begin the filters anew."""
+        self._process()
+        assert self.pipeline is not None
+        self.pipeline.restart()
+        self._values["n_gaps"] += 1
+        self._values["n_lost"] += gap.missing
+        if self.writer is not None:
+            self.writer.gap(gap.missing, gap.reason)
+
+    def _lose(self, error: EiferError) -> None:
+        self._process()
+        self._drop_source()
+        self.state, self.sentence = "lost", str(error)
+
+    def _drop_source(self) -> None:
+        if self.source is not None:
+            self.source.close()
+        self.source = None
+
+    def _fail(self, error: EiferError) -> None:
+        self._drop_source()
+        self.state, self.sentence = "failed", str(error)
+
+    def _update(self, conditioning: Conditioning) -> None:
+        self.settings = self.settings.with_conditioning(conditioning)
+        if self.pipeline is not None:
+            self.pipeline.update(conditioning)
+        if self.writer is not None:
+            self.writer.note(SETT, conditioning=self.settings.to_document()["conditioning"])
+
+    def _mark(self, name: str, at_s: float) -> None:
+        """Note an event that happened at `at_s` of `time.monotonic`."""
+        if self.writer is not None and self.source is not None:
+            ago_s = (time.monotonic() - at_s) * self.settings.speed
+            self.writer.note(MARK, name=name, timestamp_s=self.source.clock() - ago_s)
+
+    def _begin_take(self) -> None:
+        wanted, pipeline, source = self._wanted, self.pipeline, self.source
+        assert wanted is not None
+        assert pipeline is not None
+        assert source is not None
+        path = Path(wanted["path"])
+        append = bool(wanted.get("append")) and path.is_file()
+        try:
+            header = self._header(str(wanted.get("name", "")), pipeline, source)
+            self.writer = JournalWriter(path, header, pipeline.state(), append=append)
+        except EiferError as error:
+            self._wanted = None
+            self._take |= {"state": "failed", "sentence": str(error)}
+            return
+        if append:
+            pipeline.restart()
+            self.writer.gap(0, "the recording process was started again")
+        self._take |= {"state": "recording", "sentence": ""}
+
+    def _header(self, name: str, pipeline: LivePipeline, source: Source) -> dict[str, Any]:
+        return {
+            "format_version": 1, "take": name, "subject": self.settings.subject,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "software": software_version(),
+            "settings": self.settings.to_document(), "stream": source.facts.to_document(),
+            "channels": list(source.facts.channels), "units": list(source.facts.units),
+            "rate_hz": source.facts.rate_hz, "dtype": source.dtype.str.lstrip("<>=|"),
+            "muscles": list(pipeline.muscles), "space": pipeline.space.name,
+            "frame_rate_hz": pipeline.frame_rate_hz, "model": pipeline.model.card.name,
+            "model_sha256": pipeline.model.sha256, "filters": list(pipeline.words),
+            "delay_ms": pipeline.delay_ms,
+        }  # fmt: skip
+
+    def _tend(self, writer: JournalWriter, now: float) -> None:
+        """Look after the journal of the take that is being recorded."""
+        if self.source is not None:
+            for note in self.source.drain_notes():
+                writer.note(CLCK, **note)
+        writer.flush(now)
+        self._values["journal_bytes"] = writer.size_bytes
+        self._values["journal_s"] = now - writer.started
+        if writer.failure is not None:
+            self.end_take(STOPPED)
+
+    def end_take(self, reason: str) -> None:
+        """Close the journal, if there is one."""
+        writer, self.writer, self._wanted = self.writer, None, None
+        if writer is None:
+            if self._take.get("state") == "waiting":
+                self._take |= {"state": "failed", "sentence": "Nothing came while recording."}
+            return
+        writer.close(reason)
+        failure = writer.failure
+        self._take |= {
+            "state": "stopped" if failure is None else "failed", "n_samples": writer.n_samples,
+            "sentence": "" if failure is None else f"The recording stopped: {failure}",
+        }  # fmt: skip
+
+    def _end_part(self, why: str) -> None:
+        """Close the journal, and go on in another file."""
+        wanted, take = self._wanted, self._take
+        assert wanted is not None
+        self.end_take(STOPPED)
+        path = Path(wanted["path"])
+        stem, _, number = path.stem.rpartition(" part ")
+        following = int(number) + 1 if stem and number.isdigit() else 2
+        path = path.with_name(f"{stem or path.stem} part {following}{path.suffix}")
+        self._wanted = {**wanted, "path": str(path), "append": False}
+        parts = [*take.get("parts", ()), wanted["path"]]
+        self._take = {**take, "path": str(path), "parts": parts, "sentence": f"A new file: {why}."}
+
+    def tell(self) -> None:
+        """Publish the status when it has changed."""
+        status = {
+            "pid": os.getpid(), "state": self.state, "sentence": self.sentence,
+            "take": self._take, **self._source_status(),
+        }  # fmt: skip
+        if status != self._status:
+            self._status = status
+            self.shared.write_status(status)
+
+    def _source_status(self) -> dict[str, Any]:
+        pipeline = self.pipeline
+        if pipeline is None:
+            return {}
+        quality = self._quality
+        if quality is not None:
+            self._values["quality"][: len(quality.levels)] = quality.levels
+        return {
+            "source": {} if self.source is None else self.source.facts.to_document(),
+            "muscles": list(pipeline.muscles), "space": pipeline.space.name,
+            "montage": dict(pipeline.front.montage.channels),
+            "unmapped": list(pipeline.front.montage.unmapped),
+            "lost_channels": [
+                name
+                for name, gone in zip(pipeline.front.used, pipeline.front.lost, strict=True)
+                if gone
+            ],
+            "channels": [] if quality is None else list(quality.channels),
+            "quality": {} if quality is None else dict(quality.sentences),
+            "delay_ms": pipeline.delay_ms, "frame_rate_hz": pipeline.frame_rate_hz,
+            "mains": None if pipeline.mains is None else list(pipeline.mains),
+            "settled": pipeline.scale.settled, "model": pipeline.model.card.name,
+            "baseline": [_number(v) for v in pipeline.scale.baseline],
+            "scale": [_number(v) for v in pipeline.scale.scale],
+        }  # fmt: skip
+
+    def close(self, *, orphaned: bool) -> None:
+        """End the session: close journal, source and search."""
+        self._process()
+        self.end_take(ORPHANED if orphaned else STOPPED)
+        self._drop_source()
+        if self._search is not None:
+            self._search.close()
+        if self.state != "failed":
+            self.state, self.sentence = "stopped", "Disconnected."
+        self.tell()
+        self._publish(None)
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.6g}") if np.isfinite(value) else None

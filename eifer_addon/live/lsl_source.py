@@ -1,0 +1,246 @@
+"""A stream of Lab Streaming Layer as a source, and the search for it before and after a loss.
+
+liblsl's own recovery hides that samples are missing, so it is off: when the stream is gone, it is
+looked for by source id, then by name and type, and whatever comes back is a new source.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from .lsl import WatchedStreams, facts_of, load_lsl
+from .settings import LiveSettings
+from .sources import MOST_S, Chunk, Source, SourceLostError, check_facts
+from .stream_facts import StreamFacts, StreamSelector
+from .timing import Clockwork
+
+#: liblsl keeps so many seconds for a reader that is late.
+_BUFFER_S = 360
+_OPENING_S = 5.0
+#: How often the sender's clock is measured, and how soon again after that failed.
+_MEASURE_S, _AGAIN_S = 5.0, 1.0
+#: A stream that is open and sends nothing for so long is lost.
+_SILENT_S = 3.0
+#: A stream that was lost is not tried again for so long.
+_FORGOTTEN_S = 4.0
+#: The offset between clocks moves by at most this part of the time that passes.
+_SLEW = 0.02
+
+
+class ClockOffset:
+    """Measures the offset of the sender's clock in a thread; the first time takes 0.6 s.
+
+    Parameters
+    ----------
+    inlet : pylsl.StreamInlet
+    """
+
+    def __init__(self, inlet: Any) -> None:
+        self._inlet = inlet
+        self._lock = threading.Lock()
+        self._notes: list[dict[str, float]] = []
+        self._wake, self._ended = threading.Event(), False
+        self.offset_s: float | None = None
+        threading.Thread(target=self._measure, name="clock", daemon=True).start()
+
+    def _measure(self) -> None:
+        lsl = load_lsl()
+        while not self._ended:
+            pause = _MEASURE_S
+            try:
+                offset = float(self._inlet.time_correction(timeout=2.0))
+            except RuntimeError:  # pylsl's own errors: lost, or no answer in time
+                pause = _AGAIN_S
+            else:
+                with self._lock:
+                    self.offset_s = offset
+                    measured = float(lsl.local_clock())
+                    self._notes.append({"offset_s": offset, "measured_s": measured})
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def forget(self) -> None:
+        """Measure anew at once: the clock was set."""
+        with self._lock:
+            self.offset_s = None
+        self._wake.set()
+
+    def drain(self) -> list[dict[str, float]]:
+        """Measurements since the last call."""
+        with self._lock:
+            notes, self._notes = self._notes, []
+        return notes
+
+    def close(self) -> None:
+        """Measure no more."""
+        self._ended = True
+        self._wake.set()
+
+
+class LslSource:
+    """An open inlet; see `sources.Source`.
+
+    Parameters
+    ----------
+    inlet : pylsl.StreamInlet
+        Opened with ``recover=False`` and without processing.
+    facts : StreamFacts
+    """
+
+    envelopes = False
+
+    def __init__(self, inlet: Any, facts: StreamFacts) -> None:
+        self.facts, self._inlet = facts, inlet
+        self.dtype = np.dtype(inlet.np_dtype)
+        self._clock = load_lsl().local_clock
+        self._most = max(1, int(MOST_S * facts.rate_hz))
+        self._buffer = np.empty((self._most, facts.n_channels), self.dtype)
+        self._clockwork = Clockwork(facts.rate_hz)
+        self._offsets = ClockOffset(inlet)
+        self._offset: float | None = None
+        self._last_s = -np.inf
+        self._heard_s = float(self._clock())
+
+    def clock(self) -> float:
+        """The clock of liblsl on this machine."""
+        return float(self._clock())
+
+    def pull(self) -> Chunk | None:
+        """Samples that wait in the inlet."""
+        try:
+            _, stamps = self._inlet.pull_chunk(0.0, self._most, self._buffer, as_numpy=True)
+        except RuntimeError as error:  # pylsl's LostError and InternalError
+            raise SourceLostError(
+                f"The stream '{self.facts.name}' was lost.", "It is looked for."
+            ) from error
+        n = len(stamps)
+        if n == 0:
+            if self.clock() - self._heard_s > _SILENT_S:
+                raise SourceLostError(
+                    f"The stream '{self.facts.name}' sends nothing.", "It is looked for."
+                )
+            return None
+        self._heard_s = self.clock()
+        received = np.array(stamps, np.float64)  # a copy, the view is of a large array
+        times, gap = self._clockwork.process(received)
+        if gap is not None:
+            self._offset = None
+            self._offsets.forget()
+        return Chunk(self._buffer[:n].copy(), received, self._local(times), gap)
+
+    def _local(self, times: np.ndarray) -> np.ndarray:
+        """Times by our own clock; they go on increasing while the offset is corrected."""
+        measured = self._offsets.offset_s
+        if self._offset is None:
+            # Until the first measurement the newest sample counts as just taken.
+            provisional = self._heard_s - float(times[-1])
+            self._offset = provisional if measured is None else measured
+        elif measured is not None:
+            most = _SLEW * len(times) / self.facts.rate_hz
+            self._offset += float(np.clip(measured - self._offset, -most, most))
+        local = times + self._offset
+        step = 0.1 / self.facts.rate_hz
+        local = np.maximum(local, self._last_s + step * (1 + np.arange(len(local))))
+        self._last_s = float(local[-1])
+        return np.asarray(local)
+
+    @property
+    def rate_hz(self) -> float:
+        """The rate by the time stamps."""
+        return self._clockwork.rate_hz
+
+    def drain_notes(self) -> list[dict[str, float]]:
+        """Measurements of the sender's clock."""
+        return self._offsets.drain()
+
+    def close(self) -> None:
+        """Close the inlet."""
+        self._offsets.close()
+        self._inlet.close_stream()
+
+
+class LslSearch:
+    """Looks for the stream of the settings, and again after it was lost.
+
+    Parameters
+    ----------
+    settings : LiveSettings
+    """
+
+    def __init__(self, settings: LiveSettings) -> None:
+        assert settings.stream is not None
+        self._wanted: list[StreamSelector] = [settings.stream]
+        self._envelopes = settings.envelopes
+        self._watched = WatchedStreams()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
+        self._opening: Future[LslSource] | None = None
+        self._current: str | None = None
+        self._ignored: dict[str, float] = {}
+
+    def poll(self) -> Source | None:
+        """The opened stream; None while there is none.
+
+        Raises
+        ------
+        EiferError
+            When several streams fit, or the one that fits cannot be used.
+        """
+        if self._opening is not None:
+            if not self._opening.done():
+                return None
+            opening, self._opening = self._opening, None
+            return self._opened(opening)
+        found = self._choose()
+        if found is not None:
+            self._opening = self._pool.submit(_open, found, self._envelopes)
+        return None
+
+    def _choose(self) -> Any | None:
+        now = time.monotonic()
+        if self._current is not None:
+            # It was lost, but the resolver goes on naming it for a while.
+            self._ignored[self._current], self._current = now + _FORGOTTEN_S, None
+        infos = {
+            info.uid(): info for info in self._watched.infos()
+            if self._ignored.get(info.uid(), 0.0) < now
+        }  # fmt: skip
+        there = {uid: facts_of(info) for uid, info in infos.items()}
+        for selector in self._wanted:
+            fitting = [facts for facts in there.values() if selector.matches(facts)]
+            signals = [facts for facts in fitting if facts.holds_signal] or fitting
+            if len(signals) > 1:
+                selector.choose(signals)  # says which there are
+            if signals:
+                check_facts(signals[0], envelopes=self._envelopes)
+                return infos[signals[0].uid]
+        return None
+
+    def _opened(self, opening: Future[LslSource]) -> LslSource | None:
+        try:
+            source = opening.result()
+        except RuntimeError:  # pylsl's own errors: it went away again
+            return None
+        facts = source.facts
+        own = [StreamSelector(source_id=facts.source_id)] if facts.source_id else []
+        self._wanted = [*own, StreamSelector(name=facts.name, type=facts.type)]
+        self._current = facts.uid
+        return source
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._watched.close()
+
+
+def _open(info: Any, envelopes: bool) -> LslSource:
+    lsl = load_lsl()
+    inlet = lsl.StreamInlet(info, max_buflen=_BUFFER_S, recover=False, processing_flags=0)
+    facts = facts_of(inlet.info(timeout=_OPENING_S))
+    check_facts(facts, envelopes=envelopes)
+    inlet.open_stream(timeout=_OPENING_S)
+    return LslSource(inlet, facts)
