@@ -129,7 +129,7 @@ def test_longer_and_shorter_recordings_repeat_or_cut_the_script() -> None:
     assert simulate_recording(7.5, 1000)[0].n_samples == 7500
 
 
-@pytest.mark.parametrize("bad", [{"scheme": "kuramoto"}, {"duration_s": 0.1}, {"rate_hz": 50.0}])
+@pytest.mark.parametrize("bad", [{"scheme": "jena"}, {"duration_s": 0.1}, {"rate_hz": 50.0}])
 def test_what_it_cannot_do_it_says(bad: dict[str, float]) -> None:
     with pytest.raises(EiferError):
         simulate_recording(**bad)  # type: ignore[arg-type]
