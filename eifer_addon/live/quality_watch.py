@@ -1,12 +1,10 @@
 """How good each channel is while it runs: the measures of `signals.quality`, a few at a time.
 
 The last seconds of the raw samples are kept. Looking at all channels at once would hold up the
-coefficients, so each call looks at a few, and all have had their turn after about two seconds.
+coefficients, so each turn looks at one, and all have had theirs after a few seconds.
 """
 
 from __future__ import annotations
-
-from collections import deque
 
 import numpy as np
 
@@ -15,8 +13,7 @@ from ..signals.recording import Recording
 
 #: Codes in shared memory; the levels of `signals.quality` follow.
 UNKNOWN = 0
-_MEMORY_S, _ROUND_S = 3.0, 2.0
-_AT_ONCE = 4
+_MEMORY_S, _ROUND_S = 3.0, 3.0
 
 
 class QualityWatch:
@@ -45,36 +42,29 @@ class QualityWatch:
         self._rows = [channels.index(name) for name in used]
         self.levels = np.zeros(len(used), np.uint8)
         self.sentences: dict[str, str] = {}
-        self._length = max(2, round(_MEMORY_S * rate_hz))
-        self._kept: deque[np.ndarray] = deque()
-        self._count = 0
-        groups = -(-len(used) // _AT_ONCE)
-        self._every = max(1, round(_ROUND_S * rate_hz / groups))
-        self._since = self._next = 0
+        self._kept = np.zeros((len(used), max(2, round(_MEMORY_S * rate_hz))), np.float32)
+        self._count = self._since = self._next = 0
+        self._every = max(1, round(_ROUND_S * rate_hz / max(1, len(used))))
 
     def add(self, samples: np.ndarray) -> None:
-        """Take in samples (n_channels, n), and judge a few channels when it is their turn."""
-        self._kept.append(samples)
-        self._count += samples.shape[1]
-        while self._count - self._kept[0].shape[1] >= self._length:
-            self._count -= self._kept.popleft().shape[1]
-        self._since += samples.shape[1]
-        if self._since >= self._every and self._count >= self._length:
+        """Take in samples (n_channels, n), and judge a channel when it is its turn."""
+        length, n = self._kept.shape[1], samples.shape[1]
+        places = (self._count + np.arange(max(0, n - length), n)) % length
+        self._kept[:, places] = samples[self._rows, max(0, n - length) :]
+        self._count += n
+        self._since += n
+        if self._since >= self._every and self._count >= length:
             self._since = 0
             self._judge()
 
     def _judge(self) -> None:
-        first = self._next
-        stop = min(first + _AT_ONCE, len(self.channels))
-        self._next = stop % len(self.channels)
-        rows, names = self._rows[first:stop], self.channels[first:stop]
-        kept = np.concatenate([part[rows] for part in self._kept], axis=1)
-        recording = Recording.from_array(kept, self.rate_hz, names)
-        for k, found in enumerate(check_quality(recording, list(names)).channels):
-            # Neighbours in the stream are too few to tell cross-talk by.
-            findings = {f: v for f, v in found.findings.items() if f != "crosstalk"}
-            level = max((LEVELS.index(v[0]) for v in findings.values()), default=0)
-            self.levels[first + k] = 1 + level
-            self.sentences.pop(names[k], None)
-            if findings:
-                self.sentences[names[k]] = " ".join(v[1] for v in findings.values())
+        index = self._next
+        self._next = (index + 1) % len(self.channels)
+        name = self.channels[index]
+        kept = np.roll(self._kept[index], -(self._count % self._kept.shape[1]))
+        recording = Recording.from_array(kept[None], self.rate_hz, (name,))
+        findings = check_quality(recording, [name])[name].findings.values()
+        self.levels[index] = 1 + max((LEVELS.index(level) for level, _ in findings), default=0)
+        self.sentences.pop(name, None)
+        if findings:
+            self.sentences[name] = " ".join(sentence for _, sentence in findings)
