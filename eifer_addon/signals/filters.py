@@ -24,7 +24,10 @@ PUBLISHED_BAND_HZ, PUBLISHED_TAPS, PUBLISHED_NOTCH_QUALITY = (10.0, 500.0), 129,
 NOTCH_WIDTH_HZ = 1.5
 #: A mains line stands this far above the median power of its neighbourhood.
 _LINE_RATIO = 8.0
-_HARMONIC_RATIO = 5.0
+#: A harmonic stands so far above the median beside it in the spectrum of the whole stretch. There,
+#: noise is distributed exponentially however its size changes: 3 in 10 million bins pass.
+_HARMONIC_RATIO = 22.0
+_HARMONIC_REACH_HZ = 0.15
 _NEIGHBOURHOOD_HZ = 8.0
 _LINE_REACH_HZ = 0.75
 _WELCH_S = 2.0
@@ -174,13 +177,17 @@ def find_mains(segments: np.ndarray, rate_hz: float) -> tuple[float, ...]:
     if not ratios or ratios[nominal].max() < _LINE_RATIO:
         return ()
     found = _refined(segments[np.argmax(ratios[nominal])], rate_hz, nominal)
+    n = segments.shape[1]
+    fine = np.abs(np.fft.rfft((segments - segments.mean(axis=1)[:, None]) * np.hanning(n))) ** 2
+    steps = np.arange(fine.shape[1]) * rate_hz / n
+    reach = max(_HARMONIC_REACH_HZ, 1.5 * rate_hz / n)
     harmonics = [found * k for k in range(2, int(highest / found) + 1)]
     return (
         found,
         *(
             round(f, 2)
             for f in harmonics
-            if _line_ratios(frequencies, power, f).max() >= _HARMONIC_RATIO
+            if _line_ratios(steps, fine, f, reach).max() >= _HARMONIC_RATIO
         ),
     )
 
@@ -194,13 +201,15 @@ def _refined(samples: np.ndarray, rate_hz: float, nominal_hz: float) -> float:
     return float(round(grid[np.argmax(np.abs(spectrum))], 2))
 
 
-def _line_ratios(frequencies: np.ndarray, power: np.ndarray, line_hz: float) -> np.ndarray:
+def _line_ratios(
+    frequencies: np.ndarray, power: np.ndarray, line_hz: float, reach_hz: float = _LINE_REACH_HZ
+) -> np.ndarray:
     """How far a line stands above its neighbourhood in each channel (n_channels,).
 
     It has to stand above both sides: the edge of an amplifier's own filter is no line.
     """
     offset = frequencies - line_hz
-    near = np.abs(offset) <= _LINE_REACH_HZ
+    near = np.abs(offset) <= reach_hz
     aside = (np.abs(offset) > 2 * _LINE_REACH_HZ) & (np.abs(offset) <= _NEIGHBOURHOOD_HZ)
     sides = [aside & (offset < 0), aside & (offset > 0)]
     if not near.any() or not all(side.any() for side in sides):

@@ -10,10 +10,11 @@ from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.signals.causal import CausalChain, MovingMean
 from eifer.eifer_addon.signals.convert import filtered_envelopes, to_activity
 from eifer.eifer_addon.signals.envelope import Decimator, Enveloper
-from eifer.eifer_addon.signals.filters import FilterChain, design_chain
+from eifer.eifer_addon.signals.filters import FilterChain, design_chain, find_mains
 from eifer.eifer_addon.signals.presets import PRESETS, get_preset
 from eifer.eifer_addon.signals.recording import Recording
 from eifer.eifer_addon.signals.zero_phase import ZeroPhase
+from eifer.models.synthetic.physiology import simulate_recording
 
 RATE = 2000.0
 MAINS = (50.0, 150.0)
@@ -173,6 +174,13 @@ def test_mam_is_the_published_chain() -> None:
     activity = to_activity(recording, preset="mam")
     assert activity.rate_hz == 30.0
     assert len(activity) == 600
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_harmonic_is_taken_for_one_because_a_muscle_burst(seed: int) -> None:
+    samples = simulate_recording(10.0, 2048.0, seed=seed)[0].data()
+    found = find_mains(samples, 2048.0)  # the simulator hums at 50 and 150 Hz and nowhere else
+    assert found == pytest.approx((50, 150), abs=0.1)
 
 
 def test_the_mean_over_a_window_is_exact_after_something_loud() -> None:
