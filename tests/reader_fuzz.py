@@ -58,10 +58,15 @@ def use(path: Path, **choices: object) -> Recording:
     return recording
 
 
-def same(first: Recording, second: Recording) -> bool:
+def everything(recording: Recording) -> tuple[object, np.ndarray]:
+    """All that a recording holds, out of its file, which is about to be damaged."""
+    r = recording
+    return (r.channels, r.units, r.rate_hz, r.n_samples, r.events), r.data().copy()
+
+
+def same(first: tuple[object, np.ndarray], second: tuple[object, np.ndarray]) -> bool:
     """True when two recordings hold the same signals at the same rate with the same events."""
-    heads = [(r.channels, r.units, r.rate_hz, r.n_samples, r.events) for r in (first, second)]
-    return heads[0] == heads[1] and np.array_equal(first.data(), second.data(), equal_nan=True)
+    return first[0] == second[0] and np.array_equal(first[1], second[1], equal_nan=True)
 
 
 def peak_memory() -> int:
@@ -97,7 +102,7 @@ def survives(whole: Path, damaged: Path, subject: Path | None = None, **choices:
     data, generator = whole.read_bytes(), np.random.default_rng(len(whole.name))
     read, names = subject or damaged, {damaged.name, (subject or damaged).name}
     damaged.write_bytes(data)
-    truth = use(read, **choices)
+    truth = everything(use(read, **choices))
     before, refused, unharmed, slowest = peak_memory(), 0, 0, 0.0
     for number in range(COUNT):
         damaged.write_bytes(mutated(data, generator))
@@ -110,7 +115,7 @@ def survives(whole: Path, damaged: Path, subject: Path | None = None, **choices:
             refused += 1
         else:
             unnamed = False
-            unharmed += same(recording, truth)
+            unharmed += same(everything(recording), truth)
         assert not unnamed, number
         slowest = max(slowest, time.perf_counter() - start)
         assert slowest < _LONGEST_S, number
