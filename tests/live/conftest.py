@@ -6,10 +6,8 @@ liblsl reads its settings once, when it is loaded, so they are set while pytest 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,35 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lsl_settings import use_loopback_only
 
-#: Loopback only, and a session of this run alone: another run on this machine stays unseen.
-SETTINGS = """
-[ports]
-IPv6=disable
-[multicast]
-ResolveScope=machine
-AddressesOverride={{127.0.0.1}}
-ListenAddress=127.0.0.1
-IPv6=disable
-[lab]
-KnownPeers={{127.0.0.1}}
-SessionID={session}
-[log]
-level=-2
-"""
 _SENDER = Path(__file__).parents[1] / "lsl_sender.py"
 _PATIENCE_S = 30.0
 
 
-def _use_loopback_only() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="eifer-lsl-"))
-    path = folder / "lsl_api.cfg"
-    path.write_text(SETTINGS.format(session=f"test-{uuid.uuid4().hex[:12]}"), encoding="utf-8")
-    os.environ["LSLAPICFG"] = str(path)
-    return path
-
-
-_CONFIGURATION = _use_loopback_only()
+_CONFIGURATION = use_loopback_only()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,35 @@
+"""Settings of liblsl for tests and benchmarks: nothing leaves this machine.
+
+liblsl reads them once, when it is loaded, so this comes before that.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from pathlib import Path
+
+#: Loopback only, and a session of this run alone: another run on this machine stays unseen.
+SETTINGS = """
+[ports]
+IPv6=disable
+[multicast]
+ResolveScope=machine
+AddressesOverride={{127.0.0.1}}
+ListenAddress=127.0.0.1
+IPv6=disable
+[lab]
+KnownPeers={{127.0.0.1}}
+SessionID={session}
+[log]
+level=-2
+"""
+
+
+def use_loopback_only() -> Path:
+    """Write the settings, let ``LSLAPICFG`` name them for this process and its children."""
+    path = Path(tempfile.mkdtemp(prefix="eifer-lsl-")) / "lsl_api.cfg"
+    path.write_text(SETTINGS.format(session=f"test-{uuid.uuid4().hex[:12]}"), encoding="utf-8")
+    os.environ["LSLAPICFG"] = str(path)
+    return path
