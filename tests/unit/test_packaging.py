@@ -79,3 +79,19 @@ def test_a_missing_library_becomes_one_exact_line(monkeypatch: pytest.MonkeyPatc
     assert "libnosuchthing9" in machine.missing_packages()
     line = machine.install_line(["libsm6", "libxi6"])
     assert line.endswith("apt-get install -y --no-install-recommends libsm6 libxi6")
+
+
+def test_liblsl_is_packed_for_linux_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "root"
+    library = root / "eifer_addon" / "assets" / "liblsl.so"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"library")
+    manifest = (REPOSITORY / "blender_manifest.toml").read_bytes()
+    (root / "blender_manifest.toml").write_bytes(manifest)
+    monkeypatch.setattr(extension, "ROOT", root)
+    monkeypatch.setattr(extension, "STAGE", tmp_path / "stage")
+    holds = {
+        target.platform: (extension._stage_files(target, []) / library.relative_to(root)).is_file()
+        for target in extension.TARGETS
+    }
+    assert holds == {"linux-x64": True, "windows-x64": False, "macos-arm64": False}
