@@ -8,17 +8,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import EiferError
-from ..signals.journal_format import CLCK, MARK, ORPHANED, SETT, STOPPED
-from ..version import software_version
-from .journal import JournalWriter
+from ..signals.journal_format import MARK, ORPHANED, SETT, STOPPED
+from .outgoing import Outgoing, OutgoingStreams
 from .pipeline import Frames, LivePipeline
 from .quality_watch import QualityWatch
+from .recorder import Recorder
 from .settings import Conditioning, LiveSettings
 from .shared import MOST_CHANNELS, VALUES, SharedState
 from .sources import Chunk, Search, Source, SourceEndedError, SourceLostError, search_for
@@ -56,9 +56,12 @@ class Engine:
         self._search = search
         self.source: Source | None = None
         self.pipeline: LivePipeline | None = None
-        self.writer: JournalWriter | None = None
-        self._wanted: dict[str, Any] | None = None
-        self._take: dict[str, Any] = {}
+        self.recorder = Recorder()
+        self._outgoing: OutgoingStreams | None = None
+        self._outgoing_problem = ""
+        self._key: tuple[Any, ...] = ()
+        #: What to say about the samples that are missing before the next ones.
+        self._returned = ""
         self._quality: QualityWatch | None = None
         self._pending: list[Chunk] = []
         self._waiting = 0
@@ -66,7 +69,6 @@ class Engine:
         self._searched = self._beaten = self._told = 0.0
         self._status: dict[str, Any] = {}
         self._last_time: float | None = None
-        self._notes: list[str] = []
 
     def tick(self, now: float) -> None:
         """Do what there is to do, without waiting.
@@ -81,8 +83,7 @@ class Engine:
         elif self.state in ("searching", "lost") and now - self._searched >= _SEARCH_S:
             self._searched = now
             self._look()
-        if self.writer is not None:
-            self._tend(self.writer, now)
+        self.recorder.tend(self.source, now)
         if now - self._beaten >= _BEAT_S:
             self._beaten = now
             self._publish(None)
@@ -94,14 +95,16 @@ class Engine:
         """Do what the parent asks for: ``record``, ``stop_recording``, ``update``, ``mark``."""
         task = message.get("do")
         if task == "record":
-            self._wanted = dict(message)
-            self._take = {"id": message.get("id"), "path": message["path"], "state": "waiting"}
-            if self.source is not None:
-                self._begin_take()
+            self.recorder.ask(message)
+            self._begin_take()
         elif task == "stop_recording":
-            self.end_take(STOPPED)
+            self._process()
+            self.recorder.end(STOPPED)
         elif task == "update":
             self._update(Conditioning.from_document(message["conditioning"]))
+        elif task == "outgoing":
+            self.settings = replace(self.settings, outgoing=dict(message["outgoing"]))
+            self._open_outgoing()
         elif task == "mark":
             self._mark(str(message["name"]), float(message["at_s"]))
         self.tell()
@@ -137,28 +140,41 @@ class Engine:
         missing = f"the stream was away and came back as '{facts.name}'"
         if before is not None and before is self.pipeline:
             self._returned = missing
-        elif before is not None and self.writer is not None:
-            self._end_part("the source came back with other channels or another rate")
+        else:
+            self.recorder.go_on_elsewhere("the source came back with other channels.")
+            self._open_outgoing()
         self.state, self.sentence = "connected", f"Connected to {facts.name}."
-        if self._wanted is not None and self.writer is None:
-            self._begin_take()
+        self._begin_take()
+
+    def _begin_take(self) -> None:
+        if self.recorder.is_waiting and self.source is not None and self.pipeline is not None:
+            self.recorder.begin(self.pipeline, self.source, self.settings)
+
+    def _open_outgoing(self) -> None:
+        """Send the coefficients where the settings say."""
+        if self._outgoing is not None:
+            self._outgoing.close()
+        self._outgoing, self._outgoing_problem = None, ""
+        pipeline, source = self.pipeline, self.source
+        try:
+            wanted = Outgoing.from_document(self.settings.outgoing)
+            if not wanted.is_silent and pipeline is not None and source is not None:
+                names = pipeline.space.coefficients
+                self._outgoing = OutgoingStreams(wanted, names, source.clock)
+        except EiferError as error:
+            self._outgoing_problem = str(error)
 
     def _prepare(self, source: Source) -> None:
         facts = source.facts
         if source.envelopes and not self.settings.envelopes:
-            self.settings = LiveSettings.from_document(
-                {**self.settings.to_document(), "envelopes": True}
-            )
+            self.settings = replace(self.settings, envelopes=True)
         units = tuple(
             self.settings.units if unit == "?" and self.settings.units else unit
             for unit in facts.units
         )
         self.pipeline = LivePipeline(facts.channels, facts.rate_hz, units, self.settings)
-        self._quality = QualityWatch(facts.channels, self.pipeline.front.used, facts.rate_hz)
+        self._quality = QualityWatch(self.pipeline.front.used, facts.rate_hz)
         self._pending, self._waiting = [], 0
-
-    _key: Any = None
-    _returned = ""
 
     def _pull(self, source: Source) -> None:
         try:
@@ -168,7 +184,7 @@ class Engine:
             return
         except SourceEndedError as error:
             self._process()
-            self.end_take(STOPPED)
+            self.recorder.end(STOPPED)
             self._drop_source()
             self.state, self.sentence = "stopped", str(error)
             return
@@ -206,15 +222,20 @@ class Engine:
         self._values["n_samples"] += len(raw)
         if len(frames):
             self._publish(frames)
-        if self.writer is not None:
-            self.writer.add(raw, received, times, frames)
+            if self._outgoing is not None:
+                self._outgoing.send(frames.timestamps, frames.coefficients)
+        self.recorder.add(raw, received, times, frames)
         if self._quality is not None:
-            self._quality.add(samples)
+            self._quality.add(self.pipeline.front.derive(samples))
 
     def _publish(self, frames: Frames | None) -> None:
         """Put the newest values where the parent reads them."""
         now, values, source = time.monotonic(), self._values, self.source
         values["written_s"] = now
+        values["journal_bytes"], values["journal_s"] = (
+            self.recorder.size_bytes,
+            self.recorder.seconds,
+        )
         if source is not None and self._last_time is not None:
             age_s = (source.clock() - self._last_time) / self.settings.speed
             values["newest_s"], values["rate_hz"] = now - age_s, source.rate_hz
@@ -232,8 +253,7 @@ class Engine:
         self.pipeline.restart()
         self._values["n_gaps"] += 1
         self._values["n_lost"] += gap.missing
-        if self.writer is not None:
-            self.writer.gap(gap.missing, gap.reason)
+        self.recorder.gap(gap.missing, gap.reason)
 
     def _lose(self, error: EiferError) -> None:
         self._process()
@@ -253,94 +273,32 @@ class Engine:
         self.settings = self.settings.with_conditioning(conditioning)
         if self.pipeline is not None:
             self.pipeline.update(conditioning)
-        if self.writer is not None:
-            self.writer.note(SETT, conditioning=self.settings.to_document()["conditioning"])
+        self.recorder.note(SETT, conditioning=self.settings.to_document()["conditioning"])
 
     def _mark(self, name: str, at_s: float) -> None:
         """Note an event that happened at `at_s` of `time.monotonic`."""
-        if self.writer is not None and self.source is not None:
-            ago_s = (time.monotonic() - at_s) * self.settings.speed
-            self.writer.note(MARK, name=name, timestamp_s=self.source.clock() - ago_s)
-
-    def _begin_take(self) -> None:
-        wanted, pipeline, source = self._wanted, self.pipeline, self.source
-        assert wanted is not None
-        assert pipeline is not None
-        assert source is not None
-        path = Path(wanted["path"])
-        append = bool(wanted.get("append")) and path.is_file()
-        try:
-            header = self._header(str(wanted.get("name", "")), pipeline, source)
-            self.writer = JournalWriter(path, header, pipeline.state(), append=append)
-        except EiferError as error:
-            self._wanted = None
-            self._take |= {"state": "failed", "sentence": str(error)}
-            return
-        if append:
-            pipeline.restart()
-            self.writer.gap(0, "the recording process was started again")
-        self._take |= {"state": "recording", "sentence": ""}
-
-    def _header(self, name: str, pipeline: LivePipeline, source: Source) -> dict[str, Any]:
-        return {
-            "format_version": 1, "take": name, "subject": self.settings.subject,
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "software": software_version(),
-            "settings": self.settings.to_document(), "stream": source.facts.to_document(),
-            "channels": list(source.facts.channels), "units": list(source.facts.units),
-            "rate_hz": source.facts.rate_hz, "dtype": source.dtype.str.lstrip("<>=|"),
-            "muscles": list(pipeline.muscles), "space": pipeline.space.name,
-            "frame_rate_hz": pipeline.frame_rate_hz, "model": pipeline.model.card.name,
-            "model_sha256": pipeline.model.sha256, "filters": list(pipeline.words),
-            "delay_ms": pipeline.delay_ms,
-        }  # fmt: skip
-
-    def _tend(self, writer: JournalWriter, now: float) -> None:
-        """Look after the journal of the take that is being recorded."""
         if self.source is not None:
-            for note in self.source.drain_notes():
-                writer.note(CLCK, **note)
-        writer.flush(now)
-        self._values["journal_bytes"] = writer.size_bytes
-        self._values["journal_s"] = now - writer.started
-        if writer.failure is not None:
-            self.end_take(STOPPED)
-
-    def end_take(self, reason: str) -> None:
-        """Close the journal, if there is one."""
-        writer, self.writer, self._wanted = self.writer, None, None
-        if writer is None:
-            if self._take.get("state") == "waiting":
-                self._take |= {"state": "failed", "sentence": "Nothing came while recording."}
-            return
-        writer.close(reason)
-        failure = writer.failure
-        self._take |= {
-            "state": "stopped" if failure is None else "failed", "n_samples": writer.n_samples,
-            "sentence": "" if failure is None else f"The recording stopped: {failure}",
-        }  # fmt: skip
-
-    def _end_part(self, why: str) -> None:
-        """Close the journal, and go on in another file."""
-        wanted, take = self._wanted, self._take
-        assert wanted is not None
-        self.end_take(STOPPED)
-        path = Path(wanted["path"])
-        stem, _, number = path.stem.rpartition(" part ")
-        following = int(number) + 1 if stem and number.isdigit() else 2
-        path = path.with_name(f"{stem or path.stem} part {following}{path.suffix}")
-        self._wanted = {**wanted, "path": str(path), "append": False}
-        parts = [*take.get("parts", ()), wanted["path"]]
-        self._take = {**take, "path": str(path), "parts": parts, "sentence": f"A new file: {why}."}
+            ago_s = (time.monotonic() - at_s) * self.settings.speed
+            self.recorder.note(MARK, name=name, timestamp_s=self.source.clock() - ago_s)
 
     def tell(self) -> None:
         """Publish the status when it has changed."""
         status = {
             "pid": os.getpid(), "state": self.state, "sentence": self.sentence,
-            "take": self._take, **self._source_status(),
+            "take": self.recorder.told, "outgoing": self._outgoing_state(),
+            **self._source_status(),
         }  # fmt: skip
         if status != self._status:
             self._status = status
             self.shared.write_status(status)
+
+    def _outgoing_state(self) -> dict[str, Any]:
+        streams = self._outgoing
+        problems = [self._outgoing_problem] if self._outgoing_problem else []
+        return {
+            "is_sending": streams is not None,
+            "problems": problems + ([] if streams is None else list(streams.problems)),
+        }
 
     def _source_status(self) -> dict[str, Any]:
         pipeline = self.pipeline
@@ -371,8 +329,10 @@ class Engine:
     def close(self, *, orphaned: bool) -> None:
         """End the session: close journal, source and search."""
         self._process()
-        self.end_take(ORPHANED if orphaned else STOPPED)
+        self.recorder.end(ORPHANED if orphaned else STOPPED)
         self._drop_source()
+        if self._outgoing is not None:
+            self._outgoing.close()
         if self._search is not None:
             self._search.close()
         if self.state != "failed":

@@ -77,6 +77,10 @@ class ChannelFront:
         self._last_lost = np.full(len(self.used), -self._recovery - 1, np.int64)
         self._seen = 0
 
+    def derive(self, samples: np.ndarray) -> np.ndarray:
+        """The used channels of (n_channels, n) as they are, (n_used, n)."""
+        return self._derivation.apply(samples)
+
     def process(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The next samples of the used channels.
 
@@ -104,7 +108,7 @@ class ChannelFront:
 
     def _unmixed(self, samples: np.ndarray) -> np.ndarray:
         if self._weights is None:
-            return self._derivation.apply(samples)
+            return self.derive(samples)
         # Summed channel by channel: a product of matrices rounds differently for other lengths.
         total = np.zeros((len(self._weights), samples.shape[1]))
         for weights, channel in zip(self._weights.T, samples, strict=True):

@@ -90,11 +90,14 @@ class LslSource:
     inlet : pylsl.StreamInlet
         Opened with ``recover=False`` and without processing.
     facts : StreamFacts
+    simulated : bool
+        Whether the stream says so.
     """
 
     envelopes = False
 
-    def __init__(self, inlet: Any, facts: StreamFacts) -> None:
+    def __init__(self, inlet: Any, facts: StreamFacts, *, simulated: bool = False) -> None:
+        self.simulated = simulated
         self.facts, self._inlet = facts, inlet
         self.dtype = np.dtype(inlet.np_dtype)
         self._clock = load_lsl().local_clock
@@ -240,7 +243,9 @@ class LslSearch:
 def _open(info: Any, envelopes: bool) -> LslSource:
     lsl = load_lsl()
     inlet = lsl.StreamInlet(info, max_buflen=_BUFFER_S, recover=False, processing_flags=0)
-    facts = facts_of(inlet.info(timeout=_OPENING_S))
+    description = inlet.info(timeout=_OPENING_S)
+    facts = facts_of(description)
     check_facts(facts, envelopes=envelopes)
     inlet.open_stream(timeout=_OPENING_S)
-    return LslSource(inlet, facts)
+    model = description.desc().child("acquisition").child_value("model")
+    return LslSource(inlet, facts, simulated=model == "simulator")

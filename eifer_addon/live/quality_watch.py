@@ -22,35 +22,30 @@ class QualityWatch:
     Parameters
     ----------
     channels : tuple of str
-        Of the stream.
-    used : tuple of str
         Those that are judged.
     rate_hz : float
 
     Attributes
     ----------
-    channels : tuple of str
-        The judged channels.
     levels : numpy.ndarray
-        uint8 (n_used,): 0 unknown, 1 good, 2 doubtful, 3 bad.
+        uint8 (n_channels,): 0 unknown, 1 good, 2 doubtful, 3 bad.
     sentences : dict of str to str
         By channel, where something is not good.
     """
 
-    def __init__(self, channels: tuple[str, ...], used: tuple[str, ...], rate_hz: float) -> None:
-        self.channels, self.rate_hz = used, rate_hz
-        self._rows = [channels.index(name) for name in used]
-        self.levels = np.zeros(len(used), np.uint8)
+    def __init__(self, channels: tuple[str, ...], rate_hz: float) -> None:
+        self.channels, self.rate_hz = channels, rate_hz
+        self.levels = np.zeros(len(channels), np.uint8)
         self.sentences: dict[str, str] = {}
-        self._kept = np.zeros((len(used), max(2, round(_MEMORY_S * rate_hz))), np.float32)
+        self._kept = np.zeros((len(channels), max(2, round(_MEMORY_S * rate_hz))), np.float32)
         self._count = self._since = self._next = 0
-        self._every = max(1, round(_ROUND_S * rate_hz / max(1, len(used))))
+        self._every = max(1, round(_ROUND_S * rate_hz / max(1, len(channels))))
 
     def add(self, samples: np.ndarray) -> None:
         """Take in samples (n_channels, n), and judge a channel when it is its turn."""
         length, n = self._kept.shape[1], samples.shape[1]
         places = (self._count + np.arange(max(0, n - length), n)) % length
-        self._kept[:, places] = samples[self._rows, max(0, n - length) :]
+        self._kept[:, places] = samples[:, max(0, n - length) :]
         self._count += n
         self._since += n
         if self._since >= self._every and self._count >= length:

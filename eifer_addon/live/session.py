@@ -9,8 +9,8 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +276,11 @@ class LiveSession:
         """Change gain, dead zone, smoothing and clamping while live."""
         self.settings = self.settings.with_conditioning(conditioning)
         self._tell("update", conditioning=asdict(conditioning))
+
+    def set_outgoing(self, outgoing: Mapping[str, Any]) -> None:
+        """Change where the coefficients are sent; see `outgoing.Outgoing.to_document`."""
+        self.settings = replace(self.settings, outgoing=dict(outgoing))
+        self._tell("outgoing", outgoing=dict(outgoing))
 
     def mark(self, name: str) -> None:
         """Note an event in the take, at this moment."""

@@ -77,11 +77,14 @@ class Source(Protocol):
         Of the samples as they are sent.
     envelopes : bool
         Whether the channels are known to be envelopes.
+    simulated : bool
+        Whether the source says that it is simulated.
     """
 
     facts: StreamFacts
     dtype: np.dtype[Any]
     envelopes: bool
+    simulated: bool
 
     def pull(self) -> Chunk | None:
         """What has come, at most half a second of it; None when nothing has.
@@ -149,6 +152,7 @@ class ReplaySource:
         self.recording, self.speed, self.loop = recording, speed, loop
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self.envelopes = recording.holds_envelope
+        self.simulated = bool(recording.source.get("simulated", False))
         name = str(recording.source.get("take") or recording.source.get("file") or "recording")
         self.facts = StreamFacts(
             name=name, type="EMG", source_id=str(recording.source.get("sha256", ""))[:16],
