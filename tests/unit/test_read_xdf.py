@@ -71,6 +71,20 @@ def test_a_drifting_clock_gives_the_measured_rate_and_says_so(tmp_path: Path) ->
     assert read_recording(path, rate_hz=1000).rate_hz == 1000
 
 
+def test_a_stream_that_calls_itself_irregular_is_read_at_a_given_rate(tmp_path: Path) -> None:
+    values = np.arange(600, dtype="f4")[:, None]
+    path = write_xdf(
+        tmp_path / "a.xdf", header(1, "Board", "EMG", [("a", "uV")], "float32", 0),
+        samples(1, values, np.arange(600) / 500),
+    )  # fmt: skip
+    error = refusal(lambda: read_recording(path))
+    assert "no stream of numbers with a rate" in error.cause
+    assert "'Board' with rate_hz=" in error.remedy
+    recording = read_recording(path, rate_hz=500)
+    np.testing.assert_array_equal(recording.data(), values.T)
+    assert recording.rate_hz == 500
+
+
 def test_a_gap_is_asked_about_and_a_stretch_can_be_chosen(tmp_path: Path) -> None:
     values = np.arange(2000, dtype="f4")[:, None]
     times = np.arange(2000) / 1000 + np.where(np.arange(2000) >= 1500, 20, 0)

@@ -8,7 +8,7 @@ clock.
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,7 @@ def contents(path: Path) -> list[Row]:
 def read(path: Path, choices: Choices) -> Recording:
     """Read one signal stream with the markers of the others; see `readers.read_recording`."""
     streams, notes = scan(path, partial=choices.partial)
+    streams = [_with_rate(s, choices.rate_hz) for s in streams]
     chosen, left = _choose(path, streams, choices.stream)
     markers = [s for s in streams if s.holds_markers]
     data = _map(path)
@@ -81,6 +82,12 @@ def read(path: Path, choices: Choices) -> Recording:
     )  # fmt: skip
 
 
+def _with_rate(stream: StreamInfo, rate_hz: float | None) -> StreamInfo:
+    """The given rate for a stream of numbers that calls itself irregular, as some boards do."""
+    irregular = stream.format != "string" and stream.rate_hz == 0 and not stream.holds_markers
+    return replace(stream, rate_hz=rate_hz) if irregular and rate_hz else stream
+
+
 def _choose(
     path: Path, streams: list[StreamInfo], wanted: str | None
 ) -> tuple[StreamInfo, list[StreamInfo]]:
@@ -91,8 +98,12 @@ def _choose(
         for s in signals
     )
     if not signals:
+        numbers = [s.name for s in streams if s.format != "string" and s.n_samples]
         raise EiferError(
-            f"{path.name} holds no stream of numbers with a rate.", "Choose another file."
+            f"{path.name} holds no stream of numbers with a rate.",
+            f"Give the rate of '{numbers[0]}' with rate_hz=."
+            if numbers
+            else "Choose another file.",
         )
     found = signals
     if wanted is not None:
