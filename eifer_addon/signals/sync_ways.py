@@ -1,0 +1,157 @@
+"""One function for all ways to synchronise, and the curves that stand for an activity or track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import EiferError
+from ..track import ExpressionTrack
+from .activity import Activity
+from .edges import Edges, trigger_edges
+from .recording import Recording
+from .sync import find_offset
+from .sync_events import event_times, sync_by_events
+from .sync_result import BY_HAND, CURVES, EVENTS, LIGHT, METHODS, Sync
+
+_CURVE_RATE_HZ = 100.0
+_LIMITS = ("longest_s", "tolerance_s", "largest_drift_ppm")
+#: Which options each way takes.
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    EVENTS: ("event", "other_event", "trigger", "other_trigger", *_LIMITS),
+    LIGHT: ("event", "trigger", "rectangle", "exposure", *_LIMITS),
+    CURVES: ("curve", "other_curve", "longest_s"),
+    BY_HAND: ("seconds", "drift_ppm"),
+}
+
+
+def synchronise(first: Any, second: Any, *, method: str | None = None, **options: Any) -> Sync:
+    """Find how the clock of `second` lies to that of `first`; see `jobs.synchronise`."""
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen = method or _method_for(second, given)
+    if chosen not in METHODS:
+        raise EiferError(
+            f"There is no way '{chosen}' to synchronise.", f"The ways are: {', '.join(METHODS)}."
+        )
+    for name in given:
+        if name not in _OPTIONS[chosen]:
+            raise EiferError(
+                f"Synchronising by {chosen.removeprefix('by ')} takes no '{name}'.",
+                f"It takes: {', '.join(_OPTIONS[chosen])}.",
+            )
+    if chosen == BY_HAND:
+        if "seconds" not in given:
+            raise EiferError("Synchronising by hand needs the seconds.", "Give seconds.")
+        return Sync(float(given["seconds"]), float(given.get("drift_ppm", 0.0)))
+    if chosen == CURVES:
+        return sync_by_curves(first, second, **given)
+    limits = {name: given[name] for name in _LIMITS if name in given}
+    if chosen == LIGHT:
+        return _by_light(first, second, given, limits)
+    own = _edges(first, given.get("event"), given.get("trigger"), "first")
+    event = given.get("other_event", given.get("event"))
+    trigger = given.get("other_trigger", given.get("trigger"))
+    if "other_event" in given or "other_trigger" in given:
+        event, trigger = given.get("other_event"), given.get("other_trigger")
+    return sync_by_events(own, _edges(second, event, trigger, "second"), **limits)
+
+
+def _method_for(second: Any, given: dict[str, Any]) -> str:
+    if "seconds" in given:
+        return BY_HAND
+    if isinstance(second, str | Path):
+        return LIGHT
+    named = ("event", "trigger", "other_event", "other_trigger")
+    return EVENTS if any(name in given for name in named) else CURVES
+
+
+def _edges(item: Any, event: str | None, trigger: str | None, side: str) -> Edges:
+    if (event is None) == (trigger is None):
+        raise EiferError(
+            f"The {side} side needs either the name of an event or a trigger channel.",
+            "Name one of them.",
+        )
+    if event is not None and isinstance(item, Recording | Activity):
+        return event_times(item, event)
+    if trigger is not None and isinstance(item, Recording):
+        return trigger_edges(item, trigger)
+    what = "events" if event is not None else "trigger channels"
+    raise EiferError(f"The {side} side has no {what}.", "Synchronise by curves, light or by hand.")
+
+
+def _by_light(first: Any, video: Any, given: dict[str, Any], limits: dict[str, Any]) -> Sync:
+    from ..video.brightness import Rectangle
+    from .sync_light import sync_by_light
+
+    trigger = _edges(first, given.get("event"), given.get("trigger"), "first")
+    place: Sequence[int] | None = given.get("rectangle")
+    rectangle = None if place is None else Rectangle(*(int(value) for value in place))
+    return sync_by_light(trigger, video, rectangle, exposure=given.get("exposure"), **limits)
+
+
+def sync_by_curves(
+    first: Recording | Activity | ExpressionTrack,
+    second: Recording | Activity | ExpressionTrack,
+    curve: str | None = None,
+    other_curve: str | None = None,
+    longest_s: float = 30.0,
+) -> Sync:
+    """Find the offset at which two curves agree best (`sync.find_offset`); no drift.
+
+    Parameters
+    ----------
+    first, second : Recording, Activity or ExpressionTrack
+    curve, other_curve : str, optional
+        A muscle, a coefficient, or a channel that holds envelopes; None takes the mean motion.
+    longest_s : float
+        Larger offsets are not considered.
+
+    Returns
+    -------
+    Sync
+        The offset holds the electro-mechanical delay, where one side is EMG and the other a face.
+    """
+    start_a, rate_a, a = _curve(first, curve)
+    start_b, rate_b, b = _curve(second, other_curve)
+    found = find_offset(a, rate_a, b, rate_b, longest_s)
+    note = (
+        f"Correlation {found.correlation:.2f}. The offset contains the delay between muscle and "
+        "skin, if one side is EMG and the other a face."
+    )
+    return Sync(found.seconds + start_a - start_b, 0.0, found.confidence, CURVES, notes=(note,))
+
+
+def _curve(item: Any, name: str | None) -> tuple[float, float, np.ndarray]:
+    """First time, rate, and values (n,) that grow with movement."""
+    if isinstance(item, Recording):
+        if name is None or name not in item.channels:
+            raise EiferError(
+                f"The recording has no channel '{name}'.",
+                f"Name one of: {', '.join(item.channels)}; or convert it to activity first.",
+            )
+        return item.start_s, item.rate_hz, item.channel(item.channels.index(name))
+    if isinstance(item, Activity):
+        if name is not None and name not in item.muscles:
+            raise EiferError(
+                f"The activity has no muscle '{name}'.", f"Name one of: {', '.join(item.muscles)}."
+            )
+        values = item.values.mean(axis=1) if name is None else item.column(name)
+        return item.start_s - item.delay_ms / 1000.0, item.rate_hz, values
+    if not isinstance(item, ExpressionTrack):
+        raise EiferError("A video has no curve.", "Make a track of it first, or use its light.")
+    known = item.space.coefficients
+    if name is not None and name not in known:
+        raise EiferError(f"The track has no '{name}'.", f"Name one of: {', '.join(known)}.")
+    seen = item.confidence > 0
+    if seen.sum() < 2:
+        raise EiferError("The track has fewer than two frames with confidence.", "Choose another.")
+    times, values = item.timestamps[seen], item.coefficients[seen].astype(np.float64)
+    if name is not None:
+        curve = values[:, known.index(name)]
+    else:
+        curve = np.abs(values - np.median(values, axis=0)).mean(axis=1)
+    grid = np.arange(times[0], times[-1], 1.0 / _CURVE_RATE_HZ)
+    return float(times[0]), _CURVE_RATE_HZ, np.interp(grid, times, curve)
