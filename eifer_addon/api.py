@@ -23,13 +23,18 @@ from typing import TYPE_CHECKING, Any
 from .errors import EiferError
 from .live.jobs import find_sources as find_sources
 from .live.jobs import play as play
+from .signals.jobs import adjust_profile as adjust_profile
+from .signals.jobs import calibrate as calibrate
+from .signals.jobs import estimate_delay as estimate_delay
+from .signals.jobs import fit_gains as fit_gains
+from .signals.jobs import shifted as shifted
+from .signals.jobs import synchronise as synchronise
 
 if TYPE_CHECKING:
     import bpy
 
     from .heads.model import HeadModel
     from .signals.activity import Activity
-    from .signals.calibration import Profile
     from .signals.edits import Edits
     from .signals.montage import Montage
     from .signals.quality import Quality
@@ -164,28 +169,8 @@ def check_quality(recording: Recording, channels: list[str] | None = None) -> Qu
     return check(recording, channels)
 
 
-def calibrate(recording: Recording, **options: Any) -> Profile:
-    """Make a subject's profile from a recording of rest and of calibration movements.
-
-    Parameters
-    ----------
-    recording : Recording
-    **options
-        ``windows`` (movement to seconds), ``mvc`` (muscle to maximum), ``preset``, ``montage``,
-        ``subject``, ``crosstalk`` (True estimates it too).
-
-    Returns
-    -------
-    Profile
-        Baseline, scale and noise per muscle, for ``to_activity(…, profile=…)``.
-    """
-    from .signals.calibration import calibrate as make
-
-    return make(recording, **options)
-
-
 def emg_to_expression(
-    activity: Activity, model: str | Path | None = None, **options: Any
+    activity: Activity, model: str | Path | None = None, profile: Any = None, **options: Any
 ) -> ExpressionTrack:
     """Turn muscle activity into an expression track.
 
@@ -193,20 +178,28 @@ def emg_to_expression(
     ----------
     activity : Activity
         Normalised muscle activity.
-    model : path-like, optional
-        An ONNX file of kind ``emg2exp`` with its card; None uses the baseline that comes with
-        the add-on.
+    model : path-like or "baseline", optional
+        An ONNX file of kind ``emg2exp`` with its card. None uses the expression gains of the
+        profile, where there are some, else the baseline that comes with the add-on.
+    profile : Profile, mapping or path-like, optional
+        Whose gains; None takes those of the profile that the activity was made with.
     **options
         ``fill``: what stands for muscles that were not recorded, ``"rest"`` or ``"mirror"``.
 
     Returns
     -------
     ExpressionTrack
-        In the model's expression space, at the activity's timestamps.
+        In the model's expression space, at the activity's timestamps; its provenance names the
+        model, or the gains with their error.
     """
     from ..models.emg2exp import emg_to_expression as convert
+    from .signals.jobs import gains_for
 
-    return convert(activity, model=model, **options)
+    if model is None and (gains := gains_for(activity, profile)) is not None:
+        from .signals.gains import expression_by_gains
+
+        return expression_by_gains(activity, gains, **options)
+    return convert(activity, model=None if model == "baseline" else model, **options)
 
 
 def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:

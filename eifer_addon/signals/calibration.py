@@ -4,13 +4,13 @@ A profile is made once from a recording in which the subject rests and goes thro
 functional movements that Schaede and others use (`data/movements.json`), found by events, by
 given windows or from the activity itself. `normalise` then reads 0 and 1 from it instead of
 estimating them from each take, so that takes of one subject can be compared. After the
-electrodes were put on again, `adjust` carries a profile over with a minute of recording.
+electrodes were put on again, `redonning.adjust` carries a profile over with a minute of recording.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,6 @@ _PERCENTILE = 95.0
 #: rest was not moved: what is seen is its neighbours.
 _LEAST_SPREADS, _LEAST_OVER_REST = 10.0, 2.0
 _SHORTEST_REST_S = 0.5
-#: Re-donning: the new scale comes from the movements only when this much of a muscle's old
-#: effort was seen again.
-_LEAST_AGAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -80,6 +77,12 @@ class Profile:
     crosstalk : mapping
         ``channels`` and ``mixing`` (rows: channels, columns: muscles under them), or empty.
         Used only by ``to_activity(…, unmix=True)``.
+    efforts : mapping of str to mapping
+        Effort above rest by movement and muscle, in the channel's unit, for `redonning.adjust`.
+    gains : mapping
+        Expression gains (`gains.ExpressionGains.as_document`), or empty.
+    adjusted : mapping
+        What `redonning.adjust` did last, or empty.
     """
 
     muscles: Mapping[str, MuscleProfile]
@@ -88,6 +91,9 @@ class Profile:
     movements: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     crosstalk: Mapping[str, Any] = field(default_factory=dict)
+    efforts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    gains: Mapping[str, Any] = field(default_factory=dict)
+    adjusted: Mapping[str, Any] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """What is written as JSON, and what `to_activity` takes as ``profile=``."""
@@ -98,6 +104,8 @@ class Profile:
             "source": dict(self.source),
             "muscles": {name: vars(entry) for name, entry in self.muscles.items()},
             "crosstalk": dict(self.crosstalk),
+            "efforts": {name: dict(row) for name, row in self.efforts.items()},
+            "gains": dict(self.gains), "adjusted": dict(self.adjusted),
         }  # fmt: skip
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
@@ -126,6 +134,11 @@ class Profile:
             return cls(
                 muscles, str(document.get("preset", "clinical")), str(document.get("subject", "")),
                 movements, dict(document.get("source", {})), dict(document.get("crosstalk", {})),
+                {
+                    str(name): {str(muscle): float(value) for muscle, value in row.items()}
+                    for name, row in dict(document.get("efforts", {})).items()
+                },
+                dict(document.get("gains", {})), dict(document.get("adjusted", {})),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EiferError(
@@ -143,7 +156,21 @@ class Profile:
         head = (
             f"Profile{f' of {self.subject}' if self.subject else ''}: {len(self.muscles)} muscles"
         )
-        return "\n".join([f"{head}, preset {self.preset}", *moves, *rows])
+        return "\n".join([f"{head}, preset {self.preset}", *moves, *rows, *self._more()])
+
+    def _more(self) -> Iterator[str]:
+        """Lines about the parts that not every profile has."""
+        if self.gains:
+            fit = dict(self.gains.get("fit", {}))
+            yield (
+                f"  expression gains in {self.gains.get('space')} from {len(fit.get('poses', ()))} "
+                f"poses ({fit.get('origin')}): RMS error of poses left out {fit.get('error')}, "
+                f"before {fit.get('error_before')}"
+            )
+        if self.crosstalk:
+            yield f"  cross-talk of {len(self.crosstalk.get('channels', ()))} channels"
+        for words in self.adjusted.get("notes", ()):
+            yield f"  adjusted: {words}"
 
 
 def calibrate(
@@ -187,12 +214,10 @@ def calibrate(
     """
     found, envelopes, rate = envelopes_of_muscles(recording, preset, DEFAULT_RATE_HZ, montage)
     recording = with_pairs(recording, found.channels.values())
-    muscles = found.muscles
     movements = find_movements(recording, envelopes, rate, windows)
-    rest = _rest(envelopes, rate, movements)
-    efforts = _efforts(envelopes, rate, movements) - rest[:, :1]
+    rest = rest_of(envelopes, rate, movements)
+    efforts = efforts_of(envelopes, rate, movements) - rest[:, :1]
     names = [name for name in movements if name != REST]
-    strongest = efforts.argmax(axis=1)
     scale = efforts.max(axis=1)
     moved = scale > np.maximum(_LEAST_SPREADS * rest[:, 1], _LEAST_OVER_REST * rest[:, 0])
     if not moved.any() and not mvc:
@@ -200,72 +225,47 @@ def calibrate(
             "No muscle rises above rest in the calibration movements.",
             "Check the windows or events, and that the channels carry EMG.",
         )
-    others = float(np.median(scale[moved])) if moved.any() else 1.0
+    scale[~moved] = np.median(scale[moved]) if moved.any() else 1.0
+    origins = np.where(moved, np.array(names)[efforts.argmax(axis=1)], "others")
     units = dict(zip(recording.channels, recording.units, strict=True))
     entries = {}
-    for k, muscle in enumerate(muscles):
+    for k, muscle in enumerate(found.muscles):
         entry = MuscleProfile(
-            float(rest[k, 0]), float(scale[k]) if moved[k] else others, float(rest[k, 1]),
-            units[found.channels[muscle]], names[strongest[k]] if moved[k] else "others",
+            float(rest[k, 0]), float(scale[k]), float(rest[k, 1]),
+            units[found.channels[muscle]], str(origins[k]),
         )  # fmt: skip
         entries[muscle] = _with_mvc(entry, muscle, mvc or {})
-    source = {key: recording.source[key] for key in ("file", "sha256") if key in recording.source}
     used = "none" if recording.holds_envelope else preset
-    mixing = (
-        _crosstalk(recording, list(dict.fromkeys(found.channels.values()))) if crosstalk else {}
-    )
-    return Profile(entries, used, subject, movements, source, mixing)
+    channels = list(dict.fromkeys(found.channels.values()))
+    return Profile(
+        entries, used, subject, movements, source_of(recording),
+        crosstalk_of(recording, channels) if crosstalk else {},
+        _by_movement(names, found.muscles, efforts),
+    )  # fmt: skip
 
 
-def adjust(profile: Profile, recording: Recording, montage: Any = None) -> Profile:
-    """Carry a profile over to electrodes that were put on again.
-
-    Parameters
-    ----------
-    profile : Profile
-        Of the same subject.
-    recording : Recording
-        About a minute with rest and a few movements.
-    montage : optional
-        As for `to_activity`.
-
-    Returns
-    -------
-    Profile
-        Baseline and noise as they are now. A muscle that moved takes the median change of scale
-        of all muscles that moved, because a minute does not hold every full effort.
-    """
-    found, envelopes, rate = envelopes_of_muscles(
-        recording, _runnable(profile.preset), DEFAULT_RATE_HZ, montage
-    )
-    entries = dict(profile.muscles)
-    ratios = {}
-    for muscle, envelope in zip(found.muscles, envelopes.T, strict=True):
-        if muscle not in entries:
-            continue
-        baseline, noise = rest_level(envelope, rate)
-        entries[muscle] = replace(entries[muscle], baseline=baseline, noise=noise)
-        effort = float(np.percentile(envelope, 99.0)) - baseline
-        if effort > max(_LEAST_SPREADS * noise, _LEAST_AGAIN * entries[muscle].scale):
-            ratios[muscle] = effort / entries[muscle].scale
-    if ratios:
-        common = float(np.median(list(ratios.values())))
-        for muscle in ratios:
-            entries[muscle] = replace(entries[muscle], scale=entries[muscle].scale * common)
-    return replace(profile, muscles=entries)
+def source_of(recording: Recording) -> dict[str, Any]:
+    """What a profile keeps of the recording that it was made from."""
+    return {key: recording.source[key] for key in ("file", "sha256") if key in recording.source}
 
 
-def _crosstalk(recording: Recording, channels: list[str]) -> dict[str, Any]:
+def _by_movement(
+    names: list[str], muscles: tuple[str, ...], efforts: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Efforts (n_muscles, n_movements) as a profile keeps them."""
+    return {
+        name: {m: round(max(float(e), 0.0), 6) for m, e in zip(muscles, column, strict=True)}
+        for name, column in zip(names, efforts.T, strict=True)
+    }
+
+
+def crosstalk_of(recording: Recording, channels: list[str]) -> dict[str, Any]:
+    """What a profile keeps of the cross-talk between channels."""
     mixing = estimate_mixing(recording, channels)
     return {"channels": channels, "mixing": np.round(mixing, 4).tolist()}
 
 
-def _runnable(preset: str) -> str:
-    """The preset to run; envelopes ("none") go through none whatever it says."""
-    return "clinical" if preset == "none" else preset
-
-
-def _rest(
+def rest_of(
     envelopes: np.ndarray, rate_hz: float, movements: Mapping[str, tuple[float, float]]
 ) -> np.ndarray:
     """Baseline and spread of each muscle, (n_muscles, 2)."""
@@ -284,7 +284,7 @@ def _rest(
     return np.array([rest_level(column, rate_hz) for column in part.T])
 
 
-def _efforts(
+def efforts_of(
     envelopes: np.ndarray, rate_hz: float, movements: Mapping[str, tuple[float, float]]
 ) -> np.ndarray:
     """95th percentile of each muscle in each movement, (n_muscles, n_movements)."""

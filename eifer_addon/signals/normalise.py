@@ -25,7 +25,8 @@ import numpy as np
 
 from ..errors import EiferError
 
-FORMAT_VERSION = 1
+#: 2 added efforts by movement and expression gains; 1 is still read.
+FORMAT_VERSION = 2
 _STRETCH_S = 1.0
 _QUIET_PART = 0.1
 _LEAST_STRETCHES = 2

@@ -6,7 +6,7 @@ calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli
 
 from __future__ import annotations
 
-from . import calibrate, demo, emg, export, inspect, models, play, rig, sources
+from . import calibrate, demo, emg, export, inspect, models, play, rig, sources, sync
 from . import map as muscle_map
 from .base import Verb
 
@@ -16,6 +16,7 @@ VERBS: dict[str, Verb] = {
     "rig": rig,
     "emg": emg,
     "calibrate": calibrate,
+    "sync": sync,
     "export": export,
     "map": muscle_map,
     "sources": sources,

@@ -11,11 +11,12 @@ import pytest
 
 from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
-from eifer.eifer_addon.signals.calibration import Profile, adjust, calibrate
+from eifer.eifer_addon.signals.calibration import Profile, calibrate
 from eifer.eifer_addon.signals.convert import to_activity
 from eifer.eifer_addon.signals.edf_writer import write_edf
 from eifer.eifer_addon.signals.movements import movement_names
 from eifer.eifer_addon.signals.recording import Event, Recording
+from eifer.eifer_addon.signals.redonning import adjust
 from eifer.models.synthetic.interference import interference
 from eifer.models.synthetic.physiology import simulate_recording
 
@@ -117,7 +118,7 @@ def test_saved_and_loaded_is_the_same_and_plain_profiles_still_load(tmp_path: Pa
     again = Profile.load(profile.save(tmp_path / "s.json"))
     assert again == profile
     document = json.loads((tmp_path / "s.json").read_text("utf-8"))
-    assert document["format_version"] == 1
+    assert document["format_version"] == 2
     plain = {"format_version": 1, "muscles": {"mentalis.left": {"baseline": 1.0, "scale": 9.0}}}
     (tmp_path / "plain.json").write_text(json.dumps(plain), "utf-8")
     assert Profile.load(tmp_path / "plain.json").muscles["mentalis.left"].scale == 9.0
