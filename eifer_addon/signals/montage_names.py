@@ -11,7 +11,7 @@ import functools
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..errors import EiferError
 #: Up to this version the tables in ``data`` are understood.
 TABLE_VERSION = 1
 DATA = Path(__file__).with_name("data")
-_LOOSE_SCORE, _PREFIX_SCORE, _SPELLING_SCORE = 0.6, 0.8, 0.9
+_LOOSE_SCORE, _PREFIX_SCORE, _SPELLING_SCORE, _NUMBERED_SCORE = 0.6, 0.8, 0.9, 0.7
 #: A worse spelling than this is another word.
 _LEAST_SIMILARITY = 0.84
 _SHORTEST_PREFIX = 3
@@ -116,7 +116,16 @@ def side_of_word(word: str) -> str | None:
 
 def match_name(name: str) -> ChannelMatch:
     """The muscle and side that a name says in words."""
-    side, words = _take_side(telling_words(name))
+    words = telling_words(name)
+    match = _match_words(name, words)
+    if match.muscle is None and len(words) > 1 and words[-1].isdigit():
+        match = _match_words(name, words[:-1])  # "Zyg re 1", without a second electrode
+        match = replace(match, score=round(match.score * _NUMBERED_SCORE, 2))
+    return match
+
+
+def _match_words(name: str, words: list[str]) -> ChannelMatch:
+    side, words = _take_side(words)
     if not words:
         return ChannelMatch(name)
     muscle, score = _muscle(words)

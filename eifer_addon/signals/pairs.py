@@ -186,11 +186,14 @@ def _is_flat(recording: Recording, index: int) -> bool:
     length = max(2, round(_LOOK_S * recording.rate_hz))
     last = max(0, recording.n_samples - length)
     starts = {round(k * last / max(1, _LOOKS - 1)) for k in range(_LOOKS)}
+    low, high = np.inf, -np.inf
     for start in sorted(starts):
         part = recording.channel(index, start, min(start + length, recording.n_samples))
-        with np.errstate(invalid="ignore"):
-            if len(part) and float(np.ptp(part)) > FLAT * float(np.abs(part).max()):
-                return False
+        part = part[np.isfinite(part)]
+        if len(part):
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
+        if high - low > FLAT * max(abs(high), abs(low)):
+            return False
     return True
 
 
