@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import threading
 
+    from ..signals.activity import Activity
     from ..signals.recording import Recording
+    from ..track import ExpressionTrack
     from .outlet import PlayReport
+    from .session import LiveSession
+    from .settings import LiveSettings
     from .stream_facts import StreamFacts
 
 
@@ -95,3 +99,54 @@ def play(
     chosen = PlaySettings(path, choices, **own)
     given = recording if isinstance(recording, Recording) else chosen.open_recording()
     return run(given, chosen, stop, on_progress)
+
+
+def live(source: str | None = None, **options: Any) -> LiveSession:
+    """Connect to a stream, or play a recording, and give the running session.
+
+    Parameters
+    ----------
+    source : str, optional
+        The stream's name. Without it, name the source in the options.
+    **options
+        Of `live.settings.LiveSettings`: ``stream`` (a `StreamSelector`), ``recording``, ``speed``,
+        ``loop``, ``montage``, ``profile``, ``preset``, ``model``, ``conditioning``,
+        ``journal_folder``, ….
+
+    Returns
+    -------
+    LiveSession
+        Started; ask it with ``poll()``, end it with ``close()``.
+    """
+    from .session import LiveSession
+    from .settings import LiveSettings
+    from .stream_facts import StreamSelector
+
+    if source is not None:
+        options["stream"] = StreamSelector(name=source)
+    session = LiveSession(LiveSettings(**options))
+    session.start()
+    return session
+
+
+def take_of_journal(
+    path: str | Path, settings: LiveSettings | None = None
+) -> tuple[Recording, Activity, ExpressionTrack]:
+    """What a journal of a live take holds, also one that was cut off.
+
+    Parameters
+    ----------
+    path : path-like
+        An ``.eiflog`` file.
+    settings : LiveSettings, optional
+        None gives what was seen live, bit for bit; others make the take anew.
+
+    Returns
+    -------
+    recording : Recording
+    activity : Activity
+    track : ExpressionTrack
+    """
+    from .takes import take_of_journal as take
+
+    return take(path, settings)

@@ -6,7 +6,7 @@ calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli
 
 from __future__ import annotations
 
-from . import calibrate, demo, emg, export, inspect, models, play, rig, sources, sync
+from . import calibrate, demo, emg, export, inspect, live, models, play, rig, sources, sync
 from . import map as muscle_map
 from .base import Verb
 
@@ -21,5 +21,6 @@ VERBS: dict[str, Verb] = {
     "map": muscle_map,
     "sources": sources,
     "play": play,
+    "live": live,
     "models": models,
 }

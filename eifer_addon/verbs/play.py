@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import api
 from .base import Result, add_reading_arguments, positive, reading_choices
+from .stopping import ended_by_signals
 
 if TYPE_CHECKING:
     from ..live.outlet import PlayReport
@@ -33,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "recording", type=Path, nargs="?", help="any recording that 'eifer inspect' reads"
     )
     what.add_argument("--simulate", action="store_true", help="a simulated subject instead")
+    add("--scheme", default="fridlund", help="electrodes of the simulation (default: fridlund)")
     add("--seed", type=int, default=0, help="of the simulation and of the jitter (default 0)")
     add("--speed", type=positive, default=1.0, help="2 sends at twice the rate (default 1)")
     add("--chunk", type=int, default=16, help="samples sent at once (default 16)")
@@ -58,13 +56,14 @@ def run(options: argparse.Namespace) -> Result:
     choices: dict[str, Any] = {} if options.simulate else reading_choices(options)
     if options.simulate and options.rate is not None:
         choices = {"rate_hz": options.rate}
-    with _ended_by_signals() as stop:
+    with ended_by_signals() as stop:
         report = api.play(
             options.recording, stop=stop, on_progress=_Line(options.name), loop=loop,
             speed=options.speed, chunk=options.chunk, jitter_ms=options.jitter_ms,
             stamps=options.stamps, markers=options.markers, name=options.name, type=options.type,
             source_id=options.source_id, channel_format=options.format, seconds=options.seconds,
-            wait=options.wait, seed=options.seed, **choices,
+            wait=options.wait, seed=options.seed,
+            scheme=options.scheme, **choices,
         )  # fmt: skip
     text = (
         f"{report.n_samples} samples at {report.rate_hz:g} Hz were sent in "
@@ -72,24 +71,6 @@ def run(options: argparse.Namespace) -> Result:
         f"the latest was {report.most_late_ms:.1f} ms late."
     )
     return Result(text, asdict(report))
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that the stream ends after a whole chunk."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    kept = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 class _Line:
