@@ -25,6 +25,7 @@ from .live.jobs import find_sources as find_sources
 from .live.jobs import live as live
 from .live.jobs import play as play
 from .live.jobs import take_of_journal as take_of_journal
+from .signals.inspection import inspect as inspect
 from .signals.jobs import adjust_profile as adjust_profile
 from .signals.jobs import calibrate as calibrate
 from .signals.jobs import estimate_delay as estimate_delay

@@ -11,6 +11,7 @@ from .. import api
 from ..errors import EiferError
 from ..exchange import is_track
 from ..signals.activity import Activity
+from ..signals.inspection import what_is_read, what_is_refused
 from ..signals.readers import list_contents
 from ..signals.readers.base import Row
 from ..signals.recording import Recording
@@ -48,14 +49,8 @@ def run(options: argparse.Namespace) -> Result:
 
 def _describe_refused(path: Path, error: EiferError) -> Result:
     """What is in a file that is not read, and why it is not; the error itself when nothing is."""
-    try:
-        rows = list_contents(path)
-    except EiferError:
-        rows = []
-    if not rows:
-        raise error
-    values = {"kind": "recording", "refused": str(error), "contents": rows}
-    return Result(f"{path.name} holds:\n{_table(rows)}\nNot read: {error}", values)
+    values = what_is_refused(path, error)
+    return Result(f"{path.name} holds:\n{_table(values['contents'])}\nNot read: {error}", values)
 
 
 def _table(rows: list[Row]) -> str:
@@ -80,16 +75,7 @@ def _describe_recording(
     recording: Recording, options: argparse.Namespace, contents: list[Row] | None = None
 ) -> Result:
     montage = chosen_montage(options, recording)
-    values: dict[str, Any] = {
-        "kind": "recording",
-        "channels": list(recording.channels),
-        "units": list(recording.units),
-        "rate_hz": recording.rate_hz,
-        "duration_s": recording.duration_s,
-        "envelopes": recording.holds_envelope,
-        "events": [[e.onset_s, e.name, e.duration_s] for e in recording.events],
-        "source": dict(recording.source),
-    }
+    values = what_is_read(recording, contents or [])
     values["mapping"] = montage.describe()
     values["montage"] = {"channels": montage_rows(montage), "notes": list(montage.notes)}
     text = f"{recording.describe()}\n{montage.describe()}"
@@ -97,7 +83,6 @@ def _describe_recording(
         values["files"] = {"montage": str(options.save_montage)}
         text = f"{text}\nmontage: {options.save_montage}"
     if contents:
-        values["contents"] = contents
         text = f"{text}\nThe file holds:\n{_table(contents)}"
     return Result(text, values)
 

@@ -14,7 +14,10 @@ import pytest
 from scipy.io import savemat
 from xdf_writer import header, samples, session, write_xdf
 
+from eifer.eifer_addon import api
 from eifer.eifer_addon.cli import main
+from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.signals.readers import READERS
 
 
 def test_a_refused_file_is_listed_with_the_reason(
@@ -160,6 +163,22 @@ def test_every_format_is_listed_where_it_is_refused(
     values = json.loads(capsys.readouterr().out)
     assert sentence in values["refused"]
     assert listed in json.dumps(values["contents"])
+
+
+def test_every_reader_of_files_and_folders_can_list_them() -> None:
+    assert [reader.name for reader in READERS if reader.contents is None] == []
+
+
+def test_the_script_api_inspects_as_the_command_line_does(tmp_path: Path) -> None:
+    path = edf(tmp_path / "a.edf")
+    found = api.inspect(path)
+    assert (found["channels"], found["rate_hz"]) == (["Zyg li", "Corr re"], 1000.0)
+    assert [row["samples"] for row in found["contents"][:2]] == [2000, 2000]
+    assert "record 2 is missing" in api.inspect(cut(path))["refused"]
+    assert api.inspect(path, partial=True)["duration_s"] == 1.0
+    (tmp_path / "b.edf").write_bytes(b"rubbish" * 99)
+    with pytest.raises(EiferError, match=r"b\.edf"):
+        api.inspect(tmp_path / "b.edf")
 
 
 def test_the_columns_of_a_text_file_say_what_is_taken(

@@ -255,4 +255,6 @@ def _divisor(preamble: str) -> float | None:
 
 _MAKERS = {"noraxon": _noraxon, "emteq": _emteq}
 
-READER = Reader("vendor", "text exports of Noraxon and emteqPRO (.csv, .txt)", recognises, read)
+READER = Reader(
+    "vendor", "text exports of Noraxon and emteqPRO (.csv, .txt)", recognises, read, contents
+)
