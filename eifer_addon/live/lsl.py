@@ -29,8 +29,9 @@ _SETTINGS = (
     Path("~/lsl_api/lsl_api.cfg"),
     Path("/etc/lsl_api/lsl_api.cfg"),
 )
-#: Only what went wrong; by default liblsl lists every network interface.
-_QUIET = "[log]\nlevel=-1\n"
+#: Errors only, where liblsl by default lists every network interface; and streams of this computer
+#: are found without any network, which liblsl by default asks by multicast alone.
+_DEFAULTS = "[log]\nlevel=-2\n[lab]\nKnownPeers={127.0.0.1}\n"
 #: How long a stream may take to describe its channels, and how many are asked at once.
 _DESCRIBING_S, _ASKED_AT_ONCE = 2.0, 16
 _FORMATS = ("undefined", "float32", "double64", "string", "int32", "int16", "int8", "int64")
@@ -68,7 +69,7 @@ def load_lsl() -> ModuleType:
     if not settings_file_exists():
         # Without a file of the user's own; contents would take precedence over it.
         with contextlib.suppress(NotImplementedError):
-            module.set_config_content(_QUIET)
+            module.set_config_content(_DEFAULTS)
     return module
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from dataclasses import dataclass
 
 from ..errors import EiferError
 from .outlet import PlayReport
 from .play_settings import PlaySettings
 from .processes import Child
+
+#: The pipe is looked into this seldom, however often the panel is drawn.
+_LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class PlayerState:
 class Player:
     """The parent's side of a child process that streams.
 
-    Nothing blocks except `close`, for some milliseconds. The child ends with its parent.
+    Nothing blocks, and `close` takes some milliseconds. The child ends with its parent.
 
     Parameters
     ----------
@@ -47,6 +51,7 @@ class Player:
         self._report = PlayReport()
         self._error: EiferError | None = None
         self._ended = False
+        self._looked_s = -_LOOK_EVERY_S
 
     @property
     def is_running(self) -> bool:
@@ -73,8 +78,9 @@ class Player:
 
     def poll(self) -> PlayerState:
         """What the player does now; costs microseconds."""
-        child = self._child
-        if child is not None:
+        child, now_s = self._child, time.monotonic()
+        if child is not None and now_s - self._looked_s >= _LOOK_EVERY_S:
+            self._looked_s = now_s
             is_alive = child.is_alive  # before the messages, so that the last ones are read
             for message in child.messages():
                 if "cause" in message:
@@ -115,5 +121,5 @@ class Player:
     def close(self) -> None:
         """Stop."""
         if self._child is not None:
-            self._child.close(patience_s=1.0)
+            self._child.close(patience_s=0)  # who listens notices at once
         self._child, self._ended = None, False

@@ -11,12 +11,14 @@ from .stream_facts import StreamFacts
 
 #: A child that ended by itself is started again, but not at once.
 _RESTART_AFTER_S = 3.0
+#: The pipe is looked into this seldom, however often the panel is drawn.
+_LOOK_EVERY_S = 0.1
 
 
 class SourceWatch:
     """A list of streams that refreshes by itself, kept by a child process.
 
-    `poll` costs microseconds. Nothing blocks except `close`, for some milliseconds.
+    `poll` costs microseconds. Nothing blocks, and `close` takes some milliseconds.
 
     Attributes
     ----------
@@ -29,6 +31,7 @@ class SourceWatch:
         self._child: Child | None = None
         self._streams: tuple[StreamFacts, ...] = ()
         self._restart_at_s: float | None = None
+        self._looked_s = -_LOOK_EVERY_S
 
     @property
     def is_running(self) -> bool:
@@ -51,7 +54,11 @@ class SourceWatch:
 
     def poll(self) -> tuple[StreamFacts, ...]:
         """The streams that are there now; empty until the first ones are found."""
-        if self._restart_at_s is not None and time.monotonic() >= self._restart_at_s:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < _LOOK_EVERY_S:
+            return self._streams
+        self._looked_s = now_s
+        if self._restart_at_s is not None and now_s >= self._restart_at_s:
             self.start()
         child = self._child
         if child is None:
@@ -86,5 +93,5 @@ class SourceWatch:
     def close(self) -> None:
         """Stop listing."""
         if self._child is not None:
-            self._child.close(patience_s=0.3)
+            self._child.close(patience_s=0)  # it holds nothing that could be lost
         self._child, self._streams, self._restart_at_s = None, (), None
