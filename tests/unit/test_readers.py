@@ -145,6 +145,20 @@ def test_a_comment_line_marks_a_table_as_simulated(tmp_path: Path) -> None:
     assert recording.rate_hz == 2000.0
 
 
+@pytest.mark.parametrize("name", ["Trigger", "Marker Channel", "stim"])
+def test_a_column_of_codes_becomes_events(tmp_path: Path, name: str) -> None:
+    codes = np.zeros(400)
+    codes[100:150], codes[200], codes[201:210] = 7, 2, 3
+    rows = "".join(f"{k / 1000:.3f},{k % 7},{code:g}\n" for k, code in enumerate(codes))
+    (tmp_path / "a.csv").write_text(f"time (s),Zyg li,{name}\n{rows}")
+    recording = read_recording(tmp_path / "a.csv")
+    assert recording.channels == ("Zyg li",)
+    assert recording.events == (
+        Event(0.1, "7", 0.05), Event(0.2, "2", 0.001), Event(0.201, "3", 0.009)
+    )  # fmt: skip
+    assert name in recording.source["notes"][0]
+
+
 def test_mmm_envelopes_are_recognised_and_said(tmp_path: Path) -> None:
     names = [f"{muscle}_{side}" for muscle in MMM_MUSCLES for side in "lr"]
     values = np.abs(noise(22, 90, 7.0))

@@ -28,6 +28,8 @@ _INDEX_NAME = re.compile(r"^(|unnamed: 0|index|idx|frame|sample( (index|number|n
 _EVENT_NAME = re.compile(
     r"^(label|event|marker|annotation|trigger|stimulus|phase|task|condition)s?$", re.IGNORECASE
 )
+#: Columns of numbers that are codes of events, such as OpenBCI's "Marker Channel".
+_CODE_NAME = re.compile(r"^(event|marker|trigger|stim(ulus)?)s?( channel)?$", re.IGNORECASE)
 #: Boards that log other sensors beside the electrodes name the electrodes so.
 _BIOSIGNAL_NAME = re.compile(r"^(EXG|EMG|EEG)\s*channel", re.IGNORECASE)
 _PER_SECOND = {"s": 1.0, "sec": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6}
@@ -44,6 +46,7 @@ class _Roles:
     channels: list[int]
     time: int | None
     events: list[int]
+    codes: list[int]
     notes: list[str]
 
 
@@ -57,7 +60,7 @@ def read(path: Path, choices: Choices) -> Recording:
     layout = layout_of(path)
     roles = _roles(path, layout)
     extra = [] if roles.time is None else [roles.time]
-    table = load_columns(path, [*roles.channels, *extra], layout)
+    table = load_columns(path, [*roles.channels, *roles.codes, *extra], layout)
     time = table.values[:, -1] if extra else None
     rate, notes = _rate(path, layout, time, roles, choices)
     channels = Columns(
@@ -79,7 +82,10 @@ def read(path: Path, choices: Choices) -> Recording:
     )
     says_envelope = any("envelope" in f"{k} {v}".lower() for k, v in layout.metadata.items())
     events = _events(path, layout, roles.events, rate)
-    return replace(recording, events=events, holds_envelope=says_envelope)
+    for k in range(len(roles.codes)):
+        events += _coded(table.values[:, len(roles.channels) + k], rate)
+    events = sorted(events, key=lambda event: event.onset_s)
+    return replace(recording, events=tuple(events), holds_envelope=says_envelope)
 
 
 def _roles(path: Path, layout: Layout) -> _Roles:
@@ -92,12 +98,18 @@ def _roles(path: Path, layout: Layout) -> _Roles:
         )
     numeric = [k for k, is_number in enumerate(layout.numeric) if is_number]
     time = next((k for k in numeric if _TIME_NAME.match(names[k])), None)
+    codes = [k for k in numeric if _CODE_NAME.match(names[k])]
     channels = [
         k
         for k in numeric
-        if not _TIME_NAME.match(names[k]) and not _INDEX_NAME.match(names[k].lower())
+        if k not in codes
+        and not _TIME_NAME.match(names[k])
+        and not _INDEX_NAME.match(names[k].lower())
     ]
     notes = []
+    if codes:
+        listed = ", ".join(layout.names[k] for k in codes)
+        notes.append(f"Changes of {listed} to a number other than 0 were read as events.")
     electrodes = [k for k in channels if _BIOSIGNAL_NAME.match(names[k])]
     if electrodes and len(electrodes) < len(channels):
         left = ", ".join(layout.names[k] for k in channels if k not in electrodes)
@@ -113,7 +125,7 @@ def _roles(path: Path, layout: Layout) -> _Roles:
         for k, is_number in enumerate(layout.numeric)
         if not is_number and _EVENT_NAME.match(names[k])
     ]
-    return _Roles(channels, time, events, notes)
+    return _Roles(channels, time, events, codes, notes)
 
 
 def _rate(
@@ -196,7 +208,19 @@ def _units(layout: Layout, channels: list[int]) -> tuple[str, ...]:
     return tuple(units)
 
 
-def _events(path: Path, layout: Layout, columns: list[int], rate: float) -> tuple[Event, ...]:
+def _coded(values: np.ndarray, rate: float) -> list[Event]:
+    """An event where the code (n,) changes to something other than 0; no number counts as 0."""
+    codes = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    starts = np.flatnonzero(np.diff(codes, prepend=0.0) != 0)
+    ends = np.append(starts[1:], len(codes))
+    return [
+        Event(int(start) / rate, f"{codes[start]:g}", int(end - start) / rate)
+        for start, end in zip(starts, ends, strict=True)
+        if codes[start] != 0
+    ]
+
+
+def _events(path: Path, layout: Layout, columns: list[int], rate: float) -> list[Event]:
     """Runs of the same text become events."""
     events = []
     for column in columns:
@@ -205,7 +229,7 @@ def _events(path: Path, layout: Layout, columns: list[int], rate: float) -> tupl
         for start, stop in zip(starts, [*starts[1:], len(texts)], strict=True):
             if texts[start]:
                 events.append(Event(start / rate, texts[start], (stop - start) / rate))
-    return tuple(sorted(events, key=lambda event: event.onset_s))
+    return events
 
 
 READER = Reader("table", "tables in text (.csv, .tsv, .txt)", recognises, read, column_rows)
