@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..eifer_addon.scene import controls, muscle_map
+from ..eifer_addon.scene import muscle_map
 from ..eifer_addon.scene.muscle_activity import has_activity
 from ..eifer_addon.scene.takes import current_take
 from .base import OperatorResult, guarded, in_object_mode
@@ -22,9 +22,9 @@ class EIFER_OT_show_muscle_map(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """A head has to be chosen, in object mode."""
-        if controls.head_of(context.object) is None:
-            cls.poll_message_set("Choose a head that was added with EIFER")
+        """A head or another avatar's mesh has to be chosen, in object mode."""
+        if muscle_map.map_target(context.object) is None:
+            cls.poll_message_set("Choose a head, or the mesh of an avatar's face")
             return False
         return in_object_mode(cls, context, "the map is made")
 
@@ -33,7 +33,7 @@ class EIFER_OT_show_muscle_map(bpy.types.Operator):
         return guarded(self, lambda: self._toggle(context))
 
     def _toggle(self, context: bpy.types.Context) -> None:
-        obj = controls.head_of(context.object)
+        obj = muscle_map.map_target(context.object)
         assert obj is not None
         show = not muscle_map.is_shown(obj)
         muscle_map.show_map(context, obj, show=show)

@@ -178,30 +178,36 @@ def canonical_positions(canvas: np.ndarray) -> np.ndarray:
 
 
 def place_electrodes(head: HeadModel) -> dict[str, SurfacePoints]:
-    """Every known scheme on a head's neutral surface.
+    """Every known scheme on a head's neutral surface, by its name; see :func:`place_sites`."""
+    return {
+        name: place_sites(head, tuple(electrode.name for electrode in scheme))
+        for name, scheme in electrode_schemes().items()
+    }
+
+
+def place_sites(head: HeadModel, names: Sequence[str]) -> SurfacePoints:
+    """Places of the schemes on a head's neutral surface.
 
     Parameters
     ----------
     head : HeadModel
         Its landmarks are used; they are found when it has none.
+    names : sequence of str
+        Muscles, electrodes or pairs, each of which :func:`site` knows.
 
     Returns
     -------
-    dict of str to SurfacePoints
-        One entry per scheme, points named as its electrodes.
+    SurfacePoints
+        One per name.
     """
     landmarks = head.landmarks or find_landmarks(head)
     points = landmarks.positions(head.template.astype(np.float64), head.triangles)[:N_FACE]
-    skin = _skin_triangles(head, landmarks)
-    placed = {}
-    for name, scheme in electrode_schemes().items():
-        flat = canonical_positions(np.array([electrode.canvas for electrode in scheme]))
-        triangle, weights, _ = closest_points(
-            _on_head(flat, points), head.template.astype(np.float64), head.triangles, skin
-        )
-        names = tuple(electrode.name for electrode in scheme)
-        placed[name] = at_surface(names, triangle, weights)
-    return placed
+    flat = canonical_positions(np.array([site(name) for name in names], np.float64))
+    triangle, weights, _ = closest_points(
+        _on_head(flat, points), head.template.astype(np.float64), head.triangles,
+        _skin_triangles(head, landmarks),
+    )  # fmt: skip
+    return at_surface(tuple(names), triangle, weights)
 
 
 def _skin_triangles(head: HeadModel, landmarks: SurfacePoints) -> np.ndarray:

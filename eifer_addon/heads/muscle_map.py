@@ -7,7 +7,7 @@ a figure as in Blender.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,9 +17,10 @@ from scipy.interpolate import RBFInterpolator
 from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import dijkstra
 
-from .electrodes import electrode_scheme, place_electrodes, site
+from .electrodes import electrode_scheme, place_electrodes, place_sites, site
 from .face_canvas import face_outline
 from .model import HeadModel, SurfacePoints
+from .refine import Patch, refined
 from .surface import at_surface, closest_points
 
 #: Muscles are shown by the scheme whose electrodes each lie over one muscle.
@@ -75,7 +76,7 @@ def electrode_places(sites: Sequence[str]) -> np.ndarray:
     return np.array(places, np.float64).reshape(-1, 2)
 
 
-def muscle_weights(head: HeadModel) -> MuscleWeights:
+def muscle_weights(head: HeadModel, sites: Mapping[str, str] | None = None) -> MuscleWeights:
     """Weights of every muscle over a head's skin.
 
     A compact smooth kernel around each electrode, by distance along the skin, says where anything
@@ -88,12 +89,54 @@ def muscle_weights(head: HeadModel) -> MuscleWeights:
     ----------
     head : HeadModel
         Its electrodes are used; they are placed when it has none.
+    sites : mapping of str to str, optional
+        Where each muscle that was recorded stands: an electrode or a pair that :func:`.site`
+        knows. By default all of Fridlund's muscles at his electrodes.
 
     Returns
     -------
     MuscleWeights
     """
-    points = head.electrodes.get(SCHEME) or place_electrodes(head)[SCHEME]
+    if sites is None:
+        points = head.electrodes.get(SCHEME) or place_electrodes(head)[SCHEME]
+        return weights_at(head, points, muscles_shown())
+    return weights_at(head, place_sites(head, tuple(sites.values())), tuple(sites))
+
+
+def refined_weights(
+    head: HeadModel, sites: Mapping[str, str] | None = None, longest_m: float = 0.005,
+    polygons: np.ndarray | None = None,
+) -> tuple[Patch, MuscleWeights]:  # fmt: skip
+    """The covered skin as a finer mesh, with the weights there.
+
+    Parameters
+    ----------
+    head, sites
+        As for :func:`muscle_weights`.
+    longest_m : float
+        Of an edge, in m.
+    polygons : numpy.ndarray, optional
+        int (F,): the polygon that each triangle is a part of; polygons are covered as a whole.
+
+    Returns
+    -------
+    patch : Patch
+    weights : MuscleWeights
+        At the patch's vertices; its electrodes lie on the patch's triangles.
+    """
+    coarse = muscle_weights(head, sites)
+    is_near = (coarse.covered[head.triangles] > 0).any(axis=1)
+    if polygons is not None:
+        is_near = np.isin(polygons, polygons[is_near])
+    patch = refined(head, np.flatnonzero(is_near), longest_m)
+    places = coarse.electrodes.positions(head.template.astype(np.float64), head.triangles)
+    triangle, shares, _ = closest_points(places, patch.vertices, patch.triangles)
+    points = at_surface(coarse.electrodes.names, triangle, shares)
+    return patch, weights_at(patch.as_head(head), points, coarse.muscles)
+
+
+def weights_at(head: HeadModel, points: SurfacePoints, muscles: tuple[str, ...]) -> MuscleWeights:
+    """Weights of muscles that stand at given points of a head, one each."""
     places = points.positions(head.template.astype(np.float64), head.triangles)
     span = np.linalg.norm(places[:, None] - places[None], axis=2).max()
     distance = _along_skin(head, points, places, _REACH * float(span)) / (_REACH * span)
@@ -105,9 +148,7 @@ def muscle_weights(head: HeadModel) -> MuscleWeights:
     values = covered[:, None] * np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
     smooth = _smoothing(head)
     values = _made_exact(smooth @ values, smooth @ _kernel(distance / _MENDING), head, points)
-    return MuscleWeights(
-        muscles_shown(), values.astype(np.float32), covered.astype(np.float32), points
-    )
+    return MuscleWeights(muscles, values.astype(np.float32), covered.astype(np.float32), points)
 
 
 def _kernel(distance: np.ndarray) -> np.ndarray:

@@ -12,17 +12,27 @@ from .materials import painted_material
 from .muscle_nodes import COLOUR, shown_group
 
 _MATERIAL = "EIFER legend"
-_INK = (0.8, 0.8, 0.8)
+_INK, _GROUND = (0.8, 0.8, 0.8), (0.012, 0.012, 0.014)
 #: Measures in parts of the head's height: distance from the head, width and height of the bar,
 #: size of the letters.
 _GAP, _WIDTH, _HEIGHT, _TEXT = 0.05, 0.026, 0.34, 0.036
+#: Of the dark ground: room around the rest, and how far it stands behind.
+_ROOM, _BEHIND = 0.014, 0.003
 _TICKS = (0.0, 0.5, 1.0)
 _TITLE = "activity"
 
 
-def add_legend(head: bpy.types.Object) -> bpy.types.Object:
-    """A legend at the subject's left of a head, facing as the face does; in no collection yet."""
-    low, high = _extent(head)
+def add_legend(head: bpy.types.Object, low: np.ndarray, high: np.ndarray) -> bpy.types.Object:
+    """A legend at the subject's left of a head, facing as the face does; in no collection yet.
+
+    In renders it stands in the frame of the camera, see :func:`.muscle_nodes.shown_group`.
+
+    Parameters
+    ----------
+    head : bpy.types.Object
+    low, high : numpy.ndarray
+        (3,) corners of the head's box.
+    """
     tall = high[2] - low[2]
     corner = np.array([high[0] + _GAP * tall, (low[1] + high[1]) / 2, low[2] + 0.33 * tall])
     points, faces, colours = _bar(corner, tall)
@@ -32,15 +42,25 @@ def add_legend(head: bpy.types.Object) -> bpy.types.Object:
         parts.append(_letters(f"{tick:g}", where, _TEXT * tall, "LEFT"))
     above = corner + (0, 0, (_HEIGHT + 0.045) * tall)
     parts.append(_letters(_TITLE, above, _TEXT * tall, "LEFT"))
+    parts.insert(0, _plate(np.concatenate([points for points, _, _ in parts]), tall))
     mesh = _joined(f"{head.name} legend", parts)
     legend = bpy.data.objects.new(mesh.name, mesh)
-    legend.modifiers.new("Muscle map", "NODES").node_group = shown_group(head)
+    box = parts[0][0]
+    group = shown_group(head, box.min(axis=0), box.max(axis=0))
+    legend.modifiers.new("Muscle map", "NODES").node_group = group
+    # It lights nothing and casts no shadow on the face.
+    for ray in ("diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
+        setattr(legend, f"visible_{ray}", False)
     return legend
 
 
-def _extent(head: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
-    corners = np.array([corner[:] for corner in head.bound_box])
-    return corners.min(axis=0), corners.max(axis=0)
+def _plate(points: np.ndarray, tall: float) -> tuple[np.ndarray, list[tuple[int, ...]], np.ndarray]:
+    """A dark ground behind everything, so that it can be read on any backdrop."""
+    low, high = points.min(axis=0) - _ROOM * tall, points.max(axis=0) + _ROOM * tall
+    y = points[:, 1].max() + _BEHIND * tall
+    corners = [(low[0], low[2]), (high[0], low[2]), (high[0], high[2]), (low[0], high[2])]
+    ground = np.array([(x, y, z) for x, z in corners])
+    return ground, [(0, 1, 2, 3)], np.tile(_GROUND, (4, 1))
 
 
 def _bar(corner: np.ndarray, tall: float) -> tuple[np.ndarray, list[tuple[int, ...]], np.ndarray]:

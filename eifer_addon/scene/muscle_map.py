@@ -1,37 +1,43 @@
-"""The muscle map on a rigged head: activity as colours of the skin, electrodes, a legend.
+"""The muscle map on an avatar: activity as colours of the skin, electrodes, a legend.
 
 Everything is attributes, node groups and drivers of a kind that Blender evaluates without Python,
-so that a saved .blend plays and renders the map where the extension is absent.
+so that a saved .blend plays and renders the map where the extension is absent. On our heads the
+covered skin is replaced by a finer mesh that follows it; other avatars keep their own mesh.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import bpy
 import numpy as np
 
 from .. import api
 from ..errors import EiferError
-from ..heads.model import JOINT_NAMES, N_CORRECTIVES, HeadModel
-from ..heads.muscle_map import (
-    MuscleWeights,
-    colour_stops,
-    disc_points,
-    muscle_weights,
-)
-from .axes import from_blender, to_blender
-from .controls import armature_of, metadata
-from .materials import painted_material, show_colours
+from ..heads.landmarks import find_landmarks
+from ..heads.model import JOINT_NAMES, N_CORRECTIVES, HeadModel, SurfacePoints
+from ..heads.muscle_map import colour_stops, muscle_weights, refined_weights
+from ..heads.surface import at_surface, closest_points
+from .axes import from_blender
+from .controls import armature_of, head_of, is_head, metadata
+from .materials import show_colours
 from .muscle_activity import add_activity
+from .muscle_avatar import face_of, tone_colours
+from .muscle_discs import Ground, add_discs, set_attribute
 from .muscle_legend import add_legend
-from .muscle_nodes import COLOUR, COVERED, SWITCH, WEIGHT, disc_group, map_group
+from .muscle_nodes import COLOUR, COVERED, SWITCH, WEIGHT, can_refine, map_group
+from .muscle_patch import Triangles, add_patch
 from .transaction import all_or_nothing
 
 MODIFIER = "Muscle map"
-_DISC_MATERIAL = "EIFER electrode"
-_RIM = (0.86, 0.86, 0.84)
-#: Rings of a disc from its middle: radius and height over the skin in m, 1 where it is rim.
-_RINGS = ((0.0021, 0.0005, 0.0), (0.0023, 0.0006, 1.0), (0.0031, 0.0005, 1.0), (0.0034, 0.0, 1.0))
-_AROUND = 20
+#: The electrodes and the legend carry the name of their avatar here, the finer skin besides.
+PART_OF = "muscle_map_of"
+#: Edges of the finer skin, in m: at most as long as an electrode is wide.
+_FINE_M = 0.005
+#: A part keeps the avatar's group while the map is hidden.
+_KEPT = "Muscle map of the avatar"
+_COLOURS_BEFORE = "muscle_map_colours_before"
 
 
 def has_map(obj: bpy.types.Object) -> bool:
@@ -39,55 +45,115 @@ def has_map(obj: bpy.types.Object) -> bool:
     return MODIFIER in obj.modifiers and SWITCH in obj
 
 
+def map_target(obj: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The avatar whose map is meant: a head of ours, by any of its parts, or a mesh."""
+    if obj is None:
+        return None
+    owner = obj.get(PART_OF)
+    if isinstance(owner, bpy.types.Object):
+        return owner
+    return head_of(obj) or (obj if obj.type == "MESH" else None)
+
+
 def is_shown(obj: bpy.types.Object) -> bool:
-    """Whether a head shows its muscle map."""
-    return has_map(obj) and float(obj[SWITCH]) >= 0.5
+    """Whether an avatar shows its muscle map."""
+    return has_map(obj) and obj.modifiers[MODIFIER].show_viewport and float(obj[SWITCH]) >= 0.5
 
 
-def show_map(context: bpy.types.Context, obj: bpy.types.Object, *, show: bool = True) -> None:
-    """Show the muscle map on a head, or hide it.
+def show_map(
+    context: bpy.types.Context, obj: bpy.types.Object, *, show: bool = True,
+    sites: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Show the muscle map on an avatar, or hide it.
 
-    The first time it is made, all or nothing; afterwards the head's custom property
-    ``muscle_map`` switches it, by this function, by hand or by keys. The activity is the custom
-    properties ``activity_…``, which a take of a recording keys.
+    The first time it is made, all or nothing; afterwards it is switched. Hidden, it costs
+    nothing: its modifiers are off, and no driver is worked out. While it is shown, the custom
+    property ``muscle_map`` fades it, by hand or by keys. The activity is the custom properties
+    ``activity_…``, which a take of a recording keys.
 
     Parameters
     ----------
     context : bpy.types.Context
         In object mode when the map is made.
     obj : bpy.types.Object
-        A head's mesh object.
+        A head's mesh object, or the mesh of another avatar's face.
     show : bool
+    sites : mapping of str to str, optional
+        Where each recorded muscle stands, for example ``{"corrugator.left": "K19"}``; by default
+        all of Fridlund's. Used when the map is made.
 
     Raises
     ------
     EiferError
-        When the object is no head of ours, its polygons were changed, or no face is recognised on
-        it; the scene is then as it was.
+        When the head's polygons were changed, or no face is recognised on the mesh; the scene is
+        then as it was.
     """
-    metadata(obj)
+    if show and has_map(obj) and not _is_whole(obj):
+        # Somebody deleted the parts while they were hidden.
+        obj.modifiers.remove(obj.modifiers[MODIFIER])
     if show and not has_map(obj):
         if context.mode != "OBJECT":
             raise EiferError(
                 "The muscle map can only be made in object mode.", "Leave the present mode first."
             )
-        head = model_of(obj)
-        weights = muscle_weights(head)
-        with all_or_nothing(context):
-            _make(obj, head, weights)
+        if obj.library is not None or (obj.type == "MESH" and obj.data.library is not None):
+            raise EiferError(
+                f"'{obj.name}' comes from another .blend and cannot be changed here.",
+                "Make it local first.",
+            )
+        make = _make_on_head if is_head(obj) else _make_on_avatar
+        make(context, obj, sites)
     if has_map(obj):
-        obj[SWITCH] = 1.0 if show else 0.0
-        obj.update_tag()
+        _switch(obj, show)
+
+
+def _switch(obj: bpy.types.Object, show: bool) -> None:
+    obj[SWITCH] = 1.0 if show else 0.0
+    parts = list(parts_of(obj))
+    modifier = obj.modifiers[MODIFIER]
+    if show:
+        _take_back(modifier, parts)
+    elif parts and modifier.node_group is not None:
+        # A group on the avatar costs time for its drivers, even where it does nothing.
+        keeper = parts[0].modifiers.new(_KEPT, "NODES")
+        keeper.node_group, modifier.node_group = modifier.node_group, None
+        keeper.show_viewport = keeper.show_render = False
+    for part in (obj, *parts):
+        part.modifiers[MODIFIER].show_viewport = part.modifiers[MODIFIER].show_render = show
+        if part != obj:
+            part.hide_viewport = part.hide_render = not show
+    before = obj.get(_COLOURS_BEFORE)
+    if before is not None:
+        layers = obj.data.color_attributes
+        layers.active_color = layers.get(COLOUR if show else before) or layers.active_color
+    obj.update_tag()
+
+
+def _take_back(modifier: Any, parts: list[bpy.types.Object]) -> None:
+    """Give the avatar its group again."""
+    for part in parts:
+        keeper = part.modifiers.get(_KEPT)
+        if keeper is not None:
+            modifier.node_group = modifier.node_group or keeper.node_group
+            part.modifiers.remove(keeper)
+
+
+def _is_whole(obj: bpy.types.Object) -> bool:
+    """Whether a map can be shown again: its group is there, or kept by a part."""
+    return obj.modifiers[MODIFIER].node_group is not None or any(
+        _KEPT in part.modifiers for part in parts_of(obj)
+    )
+
+
+def parts_of(obj: bpy.types.Object) -> Iterator[bpy.types.Object]:
+    """Electrodes and legend of an avatar's map."""
+    for part in bpy.data.objects:
+        if part.get(PART_OF) == obj and MODIFIER in part.modifiers:
+            yield part
 
 
 def model_of(obj: bpy.types.Object) -> HeadModel:
-    """Shape and polygons of a rig as a head model, which has no bases.
-
-    Raises
-    ------
-    EiferError
-        When the mesh is not what the head came with.
-    """
+    """Shape and polygons of a rig as a head model, which has no bases."""
     mesh, noted = obj.data, metadata(obj)
     basis = mesh.shape_keys.key_blocks[0].data
     points = np.empty(3 * len(mesh.vertices), np.float32)
@@ -110,23 +176,94 @@ def model_of(obj: bpy.types.Object) -> HeadModel:
     )  # fmt: skip
 
 
-def _make(obj: bpy.types.Object, head: HeadModel, weights: MuscleWeights) -> None:
-    """Attributes, properties, node groups, electrodes and legend."""
-    show_colours(obj, COLOUR)
-    _set_attribute(obj.data, COVERED, "FLOAT", weights.covered)
-    for muscle, column in zip(weights.muscles, weights.values.T, strict=True):
-        _set_attribute(obj.data, WEIGHT + muscle, "FLOAT", column)
+def _make_on_head(
+    context: bpy.types.Context, obj: bpy.types.Object, sites: Mapping[str, str] | None
+) -> None:
+    metadata(obj)
+    head = model_of(obj)
+    with all_or_nothing(context):
+        show_colours(obj, COLOUR)
+        if can_refine():
+            triangles = Triangles.of(obj.data)
+            drawn = _drawn_as(head, triangles)
+            patch, weights = refined_weights(drawn, sites, _FINE_M, triangles.polygons)
+            fine = add_patch(obj, triangles, patch, weights)
+            ground = Ground(patch.as_head(head), len(obj.data.vertices), 1.0, None)
+        else:
+            weights, fine = muscle_weights(head, sites), None
+            _set_weights(obj.data, weights.muscles, weights.values, weights.covered)
+            ground = Ground(head, 0, 1.0, np.arange(head.n_vertices))
+        _add_modifier(obj, weights.muscles, fine)
+        parent = armature_of(obj)
+        _join(obj, add_discs(obj, ground, weights.electrodes), parent)
+        _join(obj, add_legend(obj, *_box(obj)), parent)
+
+
+def _make_on_avatar(
+    context: bpy.types.Context, obj: bpy.types.Object, sites: Mapping[str, str] | None
+) -> None:
+    face = face_of(obj)
+    weights = muscle_weights(face.head, sites)
+    with all_or_nothing(context):
+        active = obj.data.color_attributes.active_color
+        obj[_COLOURS_BEFORE] = "" if active is None else active.name
+        tone_colours(obj, COLOUR)
+        n = len(obj.data.vertices)
+        values = np.zeros((n, len(weights.muscles)), np.float32)
+        covered = np.zeros(n, np.float32)
+        values[face.vertices], covered[face.vertices] = weights.values, weights.covered
+        _set_weights(obj.data, weights.muscles, values, covered)
+        _add_modifier(obj, weights.muscles, None)
+        ground = Ground(face.head, 0, face.local_per_m, face.vertices)
+        _join(obj, add_discs(obj, ground, weights.electrodes), obj)
+        legend = add_legend(obj, face.low, face.high)
+        _join(obj, legend, obj)
+        legend.matrix_parent_inverse = obj.matrix_world.inverted()
+
+
+def _drawn_as(head: HeadModel, triangles: Triangles) -> HeadModel:
+    """The head in Blender's own triangles, with its electrodes and landmarks where they were."""
+    vertices = head.template.astype(np.float64)
+    moved = head.replace(triangles=triangles.vertices)
+
+    def carried(points: SurfacePoints) -> SurfacePoints:
+        places = points.positions(vertices, head.triangles)
+        found, shares, _ = closest_points(places, vertices, triangles.vertices)
+        return at_surface(points.names, found, shares)
+
+    landmarks = head.landmarks or find_landmarks(head)
+    electrodes = {name: carried(points) for name, points in head.electrodes.items()}
+    return moved.replace(landmarks=carried(landmarks), electrodes=electrodes)
+
+
+def _box(obj: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    corners = np.array([corner[:] for corner in obj.bound_box])
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def _set_weights(
+    mesh: bpy.types.Mesh, muscles: tuple[str, ...], values: np.ndarray, covered: np.ndarray
+) -> None:
+    set_attribute(mesh, COVERED, "FLOAT", covered)
+    for muscle, column in zip(muscles, values.T, strict=True):
+        set_attribute(mesh, WEIGHT + muscle, "FLOAT", column)
+
+
+def _add_modifier(
+    obj: bpy.types.Object, muscles: tuple[str, ...], fine: bpy.types.Object | None
+) -> None:
     add_activity(obj)
     _add_switch(obj)
-    group = map_group(obj, weights.muscles, colour_stops())
-    modifier = obj.modifiers.new(MODIFIER, "NODES")
-    modifier.node_group = group
-    discs = _add_discs(obj, head, weights)
-    legend = add_legend(obj)
-    for child in (discs, legend):
-        child.parent = armature_of(obj)
-        for collection in obj.users_collection:
-            collection.objects.link(child)
+    group = map_group(obj, muscles, colour_stops(), fine)
+    obj.modifiers.new(MODIFIER, "NODES").node_group = group
+
+
+def _join(obj: bpy.types.Object, part: bpy.types.Object, parent: Any) -> None:
+    """Let a part follow its avatar, in the avatar's collections."""
+    part.parent = parent
+    part[PART_OF] = obj
+    for collection in obj.users_collection:
+        collection.objects.link(part)
 
 
 def _add_switch(obj: bpy.types.Object) -> None:
@@ -136,63 +273,3 @@ def _add_switch(obj: bpy.types.Object) -> None:
         description="Shows the muscle map: 0 off, 1 on, between for a fade",
     )  # fmt: skip
     obj.property_overridable_library_set(f'["{SWITCH}"]', True)
-
-
-def _set_attribute(mesh: bpy.types.Mesh, name: str, kind: str, values: np.ndarray) -> None:
-    """Fill an attribute of the vertices, made when it is not there."""
-    attribute = mesh.attributes.get(name) or mesh.attributes.new(name, kind, "POINT")
-    field = {"FLOAT_VECTOR": "vector", "FLOAT_COLOR": "color"}.get(kind, "value")
-    dtype = np.int32 if kind == "INT" else np.float32
-    attribute.data.foreach_set(field, np.ascontiguousarray(values, dtype).ravel())
-
-
-def _add_discs(obj: bpy.types.Object, head: HeadModel, weights: MuscleWeights) -> bpy.types.Object:
-    """One object with a disc per electrode, every vertex of which keeps its place on the skin."""
-    points = weights.electrodes
-    n = len(points.names)
-    triangles, shares = [points.triangles], [points.barycentric]
-    lift, rim, hub = [np.full(n, _RINGS[0][1])], [np.zeros(n)], [np.arange(n)]
-    reach = [np.zeros(n)]
-    for radius, height, is_rim in _RINGS:
-        _, ring = disc_points(head, points, radius, _AROUND)
-        triangles.append(ring.triangles)
-        shares.append(ring.barycentric)
-        lift.append(np.full(n * _AROUND, height))
-        rim.append(np.full(n * _AROUND, is_rim))
-        hub.append(np.repeat(np.arange(n), _AROUND))
-        reach.append(np.full(n * _AROUND, radius))
-    corners = head.triangles[np.concatenate(triangles)]
-    share = np.concatenate(shares)
-    places = to_blender(np.einsum("nkc,nk->nc", head.template[corners], share))
-    mesh = bpy.data.meshes.new(f"{obj.name} electrodes")
-    mesh.from_pydata(places.tolist(), [], _disc_faces(n))
-    middle = np.concatenate(hub)
-    for name, rows in (("skin", slice(None)), ("hub", middle)):
-        for corner in range(3):
-            _set_attribute(mesh, f"{name}_{corner}", "INT", corners[rows, corner])
-        _set_attribute(mesh, f"{name}_weights", "FLOAT_VECTOR", share[rows])
-    _set_attribute(mesh, "reach", "FLOAT", np.concatenate(reach))
-    _set_attribute(mesh, "lift", "FLOAT", np.concatenate(lift))
-    _set_attribute(mesh, "rim", "FLOAT", np.concatenate(rim))
-    white = np.tile((*_RIM, 1.0), (len(places), 1))
-    _set_attribute(mesh, COLOUR, "FLOAT_COLOR", white)
-    mesh.color_attributes.active_color = mesh.color_attributes[COLOUR]
-    mesh.materials.append(painted_material(_DISC_MATERIAL, COLOUR, lit=True))
-    discs = bpy.data.objects.new(mesh.name, mesh)
-    discs.modifiers.new(MODIFIER, "NODES").node_group = disc_group(obj, _RIM)
-    return discs
-
-
-def _disc_faces(n: int) -> list[tuple[int, ...]]:
-    """Faces of n discs: middles first, then ring by ring, disc by disc."""
-    faces: list[tuple[int, ...]] = []
-    for disc in range(n):
-        starts = [n + (ring * n + disc) * _AROUND for ring in range(len(_RINGS))]
-        for k in range(_AROUND):
-            after = (k + 1) % _AROUND
-            faces.append((disc, starts[0] + k, starts[0] + after))
-            faces += [
-                (inner + k, outer + k, outer + after, inner + after)
-                for inner, outer in zip(starts[:-1], starts[1:], strict=True)
-            ]
-    return faces

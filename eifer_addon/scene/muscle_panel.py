@@ -7,9 +7,8 @@ from typing import Any
 import bpy
 
 from ..heads.muscle_map import muscles_shown
-from .controls import head_of
 from .muscle_activity import has_activity, property_of
-from .muscle_map import has_map, is_shown
+from .muscle_map import is_shown, map_target
 from .muscle_nodes import SWITCH
 
 
@@ -25,14 +24,14 @@ class VIEW3D_PT_eifer_muscles(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Main button, state line, then the activity at the current frame."""
         layout = self.layout
-        obj = head_of(context.object)
+        obj = map_target(context.object)
         shown = obj is not None and is_shown(obj)
         row = layout.row()
         row.scale_y = 1.4
         text = "Hide Muscle Map" if shown else "Show Muscle Map"
         row.operator("eifer.show_muscle_map", text=text, icon="SHADING_RENDERED")
         layout.label(text=state_line(obj))
-        if obj is None or not has_map(obj):
+        if obj is None or not shown:
             return
         layout.prop(obj, f'["{SWITCH}"]', text="Strength", slider=True)
         header, body = layout.panel("eifer_muscle_activity", default_closed=True)
@@ -56,7 +55,7 @@ def _draw_activity(body: Any, obj: bpy.types.Object) -> None:
 def state_line(obj: bpy.types.Object | None) -> str:
     """Whether there is something to show."""
     if obj is None:
-        return "Choose a head"
+        return "Choose a head or the mesh of a face"
     if not has_activity(obj):
         return "No muscle activity in the take"
     return "Activity comes from the take"

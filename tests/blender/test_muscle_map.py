@@ -6,11 +6,11 @@ import subprocess
 import sys
 import types
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
 import pytest
+from muscle_scene import LEFT, RIGHT, colours, evaluated, part, positions, set_activity, take_of
 from PIL import Image
 
 from eifer.eifer_addon import api
@@ -19,17 +19,15 @@ from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.heads.muscle_map import muscles_shown
 from eifer.eifer_addon.scene import headless, stage
 from eifer.eifer_addon.scene.controls import set_controls
-from eifer.eifer_addon.scene.muscle_activity import has_activity, key_activity, property_of
+from eifer.eifer_addon.scene.muscle_activity import has_activity, key_activity
 from eifer.eifer_addon.scene.muscle_map import has_map, is_shown, show_map
 from eifer.eifer_addon.scene.muscle_nodes import SWITCH
 from eifer.eifer_addon.scene.muscle_panel import VIEW3D_PT_eifer_muscles
 from eifer.eifer_addon.scene.takes import track_from_object
-from eifer.eifer_addon.signals.activity import Activity
-from eifer.eifer_addon.spaces import ARKIT52, get_space
+from eifer.eifer_addon.spaces import get_space
 from eifer.eifer_addon.track import ExpressionTrack
 from eifer.operators import registration
 
-LEFT, RIGHT = property_of("zygomaticus.left"), property_of("zygomaticus.right")
 #: Renders the saved file where neither the package nor numpy's path to it is known.
 RENDER_ALONE = """
 import sys
@@ -46,47 +44,6 @@ for name, frame in zip(sys.argv[2::2], sys.argv[3::2]):
 @pytest.fixture
 def head(open_head: HeadModel) -> bpy.types.Object:
     return api.add_head(bpy.context, open_head, n_identity=2, n_expression=2)
-
-
-def take_of(left: float = 1.0) -> tuple[ExpressionTrack, Activity]:
-    """A second at rest, then a second of the left zygomaticus, at 10 Hz."""
-    times = np.arange(21) / 10
-    values = np.zeros((21, 52), np.float32)
-    values[11:, ARKIT52.coefficients.index("mouthSmileLeft")] = left
-    track = ExpressionTrack(ARKIT52, values, times, np.ones(21, np.float32))
-    names = muscles_shown()
-    muscles = np.zeros((21, len(names)), np.float32)
-    muscles[11:, names.index("zygomaticus.left")] = left
-    return track, Activity(muscles, 10.0, names, np.ones(22), np.ones(22), names)
-
-
-def evaluated(obj: bpy.types.Object) -> Any:
-    bpy.context.view_layer.update()
-    return obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-
-
-def colours(obj: bpy.types.Object) -> np.ndarray:
-    mesh = evaluated(obj).data
-    values = np.empty(4 * len(mesh.vertices), np.float32)
-    mesh.attributes["Colour"].data.foreach_get("color", values)
-    return values.reshape(-1, 4)[:, :3]
-
-
-def positions(obj: bpy.types.Object) -> np.ndarray:
-    mesh = evaluated(obj).data
-    values = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", values)
-    return values.reshape(-1, 3)
-
-
-def set_activity(obj: bpy.types.Object, **values: float) -> None:
-    for name, value in values.items():
-        obj[name] = value
-    obj.update_tag()
-
-
-def part(head: bpy.types.Object, what: str) -> bpy.types.Object:
-    return bpy.data.objects[f"{head.name} {what}"]
 
 
 def test_a_muscle_lights_up_its_own_side(head: bpy.types.Object) -> None:
@@ -111,16 +68,110 @@ def test_the_property_fades_the_map(head: bpy.types.Object) -> None:
     full = colours(head)
     head[SWITCH] = 0.5
     head.update_tag()
-    np.testing.assert_allclose(colours(head), (plain + full) / 2, atol=1e-4)
+    half, n = colours(head), len(plain)
+    # The finer skin takes its rest colours from the vertices that carry it.
+    fine = carried(head, plain)
+    np.testing.assert_allclose(half[n:], (fine + full[n:]) / 2, atol=1e-4)
 
 
 def test_electrodes_and_legend_are_there_only_while_it_is_on(head: bpy.types.Object) -> None:
     show_map(bpy.context, head)
     for what in ("electrodes", "legend"):
         assert len(evaluated(part(head, what)).data.vertices) > 50
-    show_map(bpy.context, head, show=False)
+    head[SWITCH] = 0.0
+    head.update_tag()
     for what in ("electrodes", "legend"):
         assert len(evaluated(part(head, what)).data.vertices) == 0
+    show_map(bpy.context, head, show=False)
+    for what in ("electrodes", "legend"):
+        assert part(head, what).hide_viewport
+        assert part(head, what).hide_render
+
+
+def test_a_hidden_map_leaves_nothing_to_work_out(head: bpy.types.Object) -> None:
+    plain = positions(head)
+    show_map(bpy.context, head)
+    set_activity(head, **{LEFT: 1.0})
+    lit = colours(head)
+    show_map(bpy.context, head, show=False)
+    modifier = head.modifiers["Muscle map"]
+    assert modifier.node_group is None
+    assert not modifier.show_viewport
+    assert not modifier.show_render
+    assert not is_shown(head)
+    np.testing.assert_array_equal(positions(head), plain)
+    show_map(bpy.context, head)
+    assert is_shown(head)
+    np.testing.assert_array_equal(colours(head), lit)
+    # Somebody deletes the hidden parts: the map is made again.
+    show_map(bpy.context, head, show=False)
+    for what in ("electrodes", "legend"):
+        bpy.data.objects.remove(part(head, what))
+    show_map(bpy.context, head)
+    np.testing.assert_allclose(colours(head), lit, atol=1e-6)
+
+
+def fine_skin(head: bpy.types.Object) -> bpy.types.Object:
+    return bpy.data.objects[f"{head.name} fine skin"]
+
+
+def carried(head: bpy.types.Object, values: np.ndarray) -> np.ndarray:
+    """Values (V, n) of a head's vertices at those of its finer skin."""
+    mesh = fine_skin(head).data
+    n = len(mesh.vertices)
+    corners, shares = np.empty((3, n), np.int32), np.empty(3 * n, np.float32)
+    for corner in range(3):
+        mesh.attributes[f"skin_{corner}"].data.foreach_get("value", corners[corner])
+    mesh.attributes["skin_weights"].data.foreach_get("vector", shares)
+    return np.einsum("kn,knc->nc", shares.reshape(-1, 3).T, values[corners])
+
+
+def test_the_finer_skin_lies_on_the_moving_head_and_shades_alike(head: bpy.types.Object) -> None:
+    set_controls(head, {"jawOpen": 1.0, "mouthSmileLeft": 1.0})
+    before, normals = positions(head), np.empty(3 * len(head.data.vertices), np.float32)
+    evaluated(head).data.vertices.foreach_get("normal", normals)
+    show_map(bpy.context, head)
+    after = positions(head)
+    n = len(before)
+    np.testing.assert_allclose(after[:n], before, atol=1e-7)
+    np.testing.assert_allclose(after[n:], carried(head, before), atol=1e-6)
+    mesh = evaluated(head).data
+    corners = np.empty(len(mesh.loops), np.int32)
+    shaded = np.empty(3 * len(mesh.loops), np.float32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    mesh.corner_normals.foreach_get("vector", shaded)
+    wanted = carried(head, normals.reshape(-1, 3))
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    mine = corners >= n
+    np.testing.assert_allclose(shaded.reshape(-1, 3)[mine], wanted[corners[mine] - n], atol=1e-3)
+    # On the forehead the head's vertices are 11 to 14 mm apart.
+    sizes = np.sqrt([polygon.area for polygon in mesh.polygons[-2000:]])
+    assert sizes.max() < 0.008
+
+
+@pytest.mark.parametrize(
+    ("size", "kind"), [((96, 192), "PERSP"), ((256, 96), "PERSP"), ((128, 128), "ORTHO")]
+)
+def test_the_legend_is_whole_in_every_frame(
+    head: bpy.types.Object, size: tuple[int, int], kind: str, tmp_path: Path
+) -> None:
+    show_map(bpy.context, head)
+    camera = stage.prepare_stage(bpy.context, head, size=size)
+    camera.data.type, camera.data.shift_x = kind, 0.1
+    head.hide_render = part(head, "electrodes").hide_render = True
+    with_it = np.asarray(Image.open(stage.render_still(bpy.context, tmp_path / "a.png")))
+    part(head, "legend").hide_render = True
+    without = np.asarray(Image.open(stage.render_still(bpy.context, tmp_path / "b.png")))
+    rows, columns = np.nonzero(np.abs(with_it.astype(int) - without).max(axis=2) > 12)
+    tall, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+    assert rows.max() < size[1] - 1
+    assert columns.max() < size[0] - 1
+    assert rows.min() > size[1] / 2
+    assert columns.min() > size[0] / 2
+    # It is as slender as it was made.
+    box = np.array(part(head, "legend").bound_box).reshape(8, 3)
+    made = np.ptp(box[:, 2]) / np.ptp(box[:, 0])
+    assert tall / wide == pytest.approx(made, rel=0.12)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +316,10 @@ def test_the_operator_toggles_and_warns_of_a_take_without_activity(
         api.apply_track(bpy.context, head, take_of()[0], take="bare")
         assert bpy.ops.eifer.show_muscle_map() == {"FINISHED"}
         assert "holds no muscle activity" in capfd.readouterr().out
+        # Electrodes and legend stand for their avatar.
+        bpy.context.view_layer.objects.active = part(head, "legend")
+        assert bpy.ops.eifer.show_muscle_map() == {"FINISHED"}
+        assert not is_shown(head)
         bpy.ops.object.empty_add()
         assert not bpy.ops.eifer.show_muscle_map.poll()
     finally:
