@@ -54,6 +54,10 @@ class Paced(Generic[Result]):
         else:
             self._go.release()
         self._rest.acquire()
+        return self._ended()
+
+    def _ended(self) -> bool:
+        """Whether the job has ended by now; raises what it raised."""
         if not self._finished:
             return False
         self._thread.join()

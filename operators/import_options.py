@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,17 @@ def _draw_offers(layout: Any, operator: Any, offers: list[Any], count: int) -> N
         column.label(text=f"and {count - len(offers)} more", icon="BLANK1")
 
 
+def in_fields(text: str) -> str:
+    """A sentence that names a choice as scripts do (``rate_hz=``) with the field's name instead."""
+    rna = bpy.ops.eifer.import_recording.get_rna_type().properties
+    for name in (*_READING, "rate_hz", "envelope"):
+        field = f"'{rna[name].name}'"
+        text = re.sub(rf"\b{name}=True\b", field, text)
+        text = re.sub(rf"\b{name}=(?=[\w'])", "", text)
+        text = re.sub(rf"\b{name}=", field, text)
+    return text
+
+
 def _draw_lines(column: Any, text: str, icon: str) -> None:
-    for k, line in enumerate(textwrap.wrap(text, _LINE)):
+    for k, line in enumerate(textwrap.wrap(in_fields(text), _LINE)):
         column.label(text=line, icon=icon if k == 0 else "BLANK1")

@@ -71,8 +71,8 @@ class EIFER_OT_run_import(ImportOptions, bpy.types.Operator):
         if event.type != "TIMER":
             return PASSING
         result = guarded(self, self._portion)
-        if result == CANCELLED or self.job.finished:
-            return self._end(context, result)
+        if self.asks or result == CANCELLED or self.job.finished:
+            return self._end(context, CANCELLED if self.asks else result)
         show_progress(context, self.job.progress, self.job.status())
         return RUNNING
 
@@ -83,7 +83,9 @@ class EIFER_OT_run_import(ImportOptions, bpy.types.Operator):
             from ..eifer_addon.signals.offers import asks_of
 
             self.asks, self.refused = bool(asks_of(str(error))), str(error)
-            raise
+            # The dialog that comes up again says it; a report would lie over the dialog.
+            if not self.asks:
+                raise
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Import at once, without ticks."""
@@ -149,7 +151,7 @@ class EIFER_OT_import_recording(ImportOptions, bpy.types.Operator):
             self.frame_start = context.scene.frame_start
         if self.filepath or self.directory:
             return context.window_manager.invoke_props_dialog(
-                self, width=_WIDTH, title="Import EMG recording", confirm_text="Import"
+                self, width=_WIDTH, confirm_text="Import"
             )
         context.window_manager.fileselect_add(self)
         return RUNNING

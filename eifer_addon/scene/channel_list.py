@@ -15,37 +15,44 @@ from .takes import avatar_of, current_take
 
 ICONS = {"good": "CHECKMARK", "doubtful": "ERROR", "bad": "CANCEL"}
 #: Characters that fit the sidebar at its default width.
-_LINE = 44
+_LINE = 36
 _SIDES = {"left": "L", "right": "R", BOTH: "L R"}
+#: A row is narrow; the chosen channel's muscle stands in full under the list.
+_SHORT = {
+    "frontalis_medialis": "med. frontalis", "frontalis_lateralis": "lat. frontalis",
+    "depressor_supercilii": "depr. superc.", "levator_labii": "lev. labii",
+    "orbicularis_oris": "orb. oris", "depressor_anguli_oris": "depr. ang. oris",
+    "orbicularis_oculi": "orb. oculi",
+}  # fmt: skip
 
 
 class EIFER_UL_channels(bpy.types.UIList):
     """One row per channel of the recording."""
 
-    def draw_item(
-        self, context: bpy.types.Context, layout: Any, _data: Any, item: Any, _icon: int,
-        _active_data: Any, _active_property: str, index: int,
+    def draw_item(  # noqa: PLR0917  # as Blender calls it
+        self, context: bpy.types.Context, layout: Any, data: Any, item: Any, icon: int | None,
+        active_data: Any, active_property: str | None, index: int | None = 0,
+        flt_flag: int | None = 0,
     ) -> None:  # fmt: skip
         """Quality, channel, muscle with side, and a bar of its activity now."""
+        del data, icon, active_data, active_property, flt_flag
         row = layout.row(align=True)
-        icon = ICONS.get(item.level, "QUESTION")
-        row.operator("eifer.explain_channel", text="", icon=icon, emboss=False).channel = index
-        split = row.split(factor=0.36, align=True)
+        mark = ICONS.get(item.level, "QUESTION")
+        row.operator("eifer.explain_channel", text="", icon=mark, emboss=False).channel = index
+        split = row.split(factor=0.37)
         split.label(text=item.name)
-        split = split.split(factor=0.66, align=True)
-        split.label(text=target_words(item))
         now = activity_now(avatar_of(context.object), item)
         if now is None:
-            split.label(text="")
+            split.label(text=target_words(item))
         else:
-            split.progress(factor=now, text="")
+            split.progress(factor=now, text=target_words(item))
 
     def filter_items(self, _context: bpy.types.Context, data: Any, name: str) -> Any:
         """Search by channel or muscle; the order stays the recording's."""
         wanted = self.filter_name.lower()
         flags = [
             self.bitflag_filter_item
-            if wanted in item.name.lower() or wanted in target_words(item).lower()
+            if wanted in item.name.lower() or wanted in item.muscle.replace("_", " ")
             else 0
             for item in getattr(data, name)
         ]
@@ -53,13 +60,13 @@ class EIFER_UL_channels(bpy.types.UIList):
 
 
 def target_words(item: Any) -> str:
-    """The muscle of a channel with its side, short."""
+    """The muscle of a channel with its side, short; a star marks one that is repaired."""
     if item.muscle == NONE:
         return "not mapped"
     if item.repair == "drop":
         return "dropped"
-    words = f"{_SIDES[item.side]} {item.muscle.replace('_', ' ')}"
-    return words if item.repair == KEEP else f"{words}, {item.repair}"
+    words = f"{_SIDES[item.side]} {_SHORT.get(item.muscle, item.muscle)}"
+    return words if item.repair == KEEP else f"{words} *"
 
 
 def activity_now(obj: bpy.types.Object | None, item: Any) -> float | None:

@@ -75,12 +75,15 @@ class MappingTable:
     kind : str
         ``"shape_keys"`` or ``"properties"``.
     targets : tuple of Target
+    starts : tuple of str
+        Beginnings of the maker's own names; what stands before one is dropped.
     """
 
     name: str
     title: str
     kind: str
     targets: tuple[Target, ...]
+    starts: tuple[str, ...] = ()
 
     def as_document(self) -> dict[str, Any]:
         """What is stored as JSON, as :func:`table_of` takes it."""
@@ -91,7 +94,7 @@ class MappingTable:
         }  # fmt: skip
         return {
             "format_version": FORMAT_VERSION, "title": self.title, "kind": self.kind,
-            "targets": targets,
+            "starts": list(self.starts), "targets": targets,
         }  # fmt: skip
 
     def match(self, names: Iterable[str]) -> dict[str, Target]:
@@ -105,7 +108,7 @@ class MappingTable:
         spellings: dict[str, str] = {}
         given = list(names)
         for name in given:
-            for spelling in _spellings(name):
+            for spelling in _spellings(name, self.starts):
                 spellings.setdefault(spelling, name)
         found: dict[str, str] = {}
         taken: set[str] = set()
@@ -138,11 +141,16 @@ def plain_name(name: str) -> str:
     return "".join(words)
 
 
-def _spellings(name: str) -> list[str]:
-    """Plain forms of a name, also without what stands before a dot (``blendShape1.jawOpen``)."""
+def _spellings(name: str, starts: tuple[str, ...]) -> list[str]:
+    """Plain forms of a name, also without what stands before a dot (``blendShape1.jawOpen``).
+
+    Names such as ``Face.M_F00_000_00_Fcl_MTH_A`` have more before them; `starts` says where the
+    name proper begins.
+    """
     _, dot, end = name.rpartition(".")
-    own = dot and len(end) > 2 and not end.isdigit()
-    return [plain_name(name), *([plain_name(end)] if own else [])]
+    forms = [name, end] if dot and len(end) > 2 and not end.isdigit() else [name]
+    forms += [name[name.index(start) :] for start in starts if start in name]
+    return [plain_name(form) for form in forms]
 
 
 @functools.cache
@@ -207,7 +215,8 @@ def table_of(text: str, file: str) -> MappingTable:
         raise EiferError(f"{file} has the kind '{kind}'.", f"Use {' or '.join(_KINDS)}.")
     targets = tuple(_target(file, name, entry) for name, entry in entries.items())
     name = file.removesuffix(".json")
-    return MappingTable(name, str(document.get("title", name)), kind, targets)
+    starts = tuple(str(start) for start in document.get("starts", ()) if str(start))
+    return MappingTable(name, str(document.get("title", name)), kind, targets, starts)
 
 
 def _target(file: str, name: str, entry: Any) -> Target:

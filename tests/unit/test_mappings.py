@@ -10,9 +10,27 @@ import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed here")
 
+from avatar_names import (
+    CAPITALS,
+    MPFB_BODY,
+    MPFB_META,
+    MPFB_MICROSOFT,
+    UNDERSCORED,
+    VRM0,
+    VRM1,
+    VROID,
+    VROID_BEFORE,
+)
+
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.scene import mappings
-from eifer.eifer_addon.scene.mappings import Target, get_mapping, mapping_presets, plain_name
+from eifer.eifer_addon.scene.mappings import (
+    Target,
+    get_mapping,
+    mapping_presets,
+    plain_name,
+    table_of,
+)
 from eifer.eifer_addon.spaces import ARKIT_NAMES
 
 
@@ -132,3 +150,49 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
         get_mapping("arkitt")
     with pytest.raises(EiferError, match="could not be read"):
         get_mapping(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("names", [ARKIT_NAMES, CAPITALS, UNDERSCORED])
+def test_all_52_names_are_found_as_published(names: tuple[str, ...]) -> None:
+    found = get_mapping("arkit").match(names)
+    assert [target.name for target in found.values()] == list(ARKIT_NAMES)
+    assert list(found) == list(names)
+
+
+def test_mpfb2_takes_face_units_before_visemes() -> None:
+    table = get_mapping("mpfb2")
+    assert set(table.match([*MPFB_BODY, *ARKIT_NAMES, *MPFB_META])) == set(ARKIT_NAMES)
+    meta = table.match([*MPFB_BODY, *MPFB_META, *MPFB_MICROSOFT])
+    assert set(meta) == {f"viseme_{end}" for end in ("aa", "O", "U", "I", "E", "PP", "FF")}
+    microsoft = table.match([*MPFB_BODY, *MPFB_MICROSOFT])
+    assert {name: target.name for name, target in microsoft.items()} == {
+        "aa_02": "viseme_aa", "ow_08": "viseme_O", "w_uw_07": "viseme_U",
+        "y_iy_ih_ix_06": "viseme_I", "ey_eh_uh_04": "viseme_E", "p_b_m_21": "viseme_PP",
+        "f_v_18": "viseme_FF",
+    }  # fmt: skip
+
+
+def test_vrm_names_of_both_versions_are_found() -> None:
+    table = get_mapping("vrm")
+    assert set(VRM1) - set(table.match(VRM1)) == {"relaxed", "neutral", "blink"}
+    old = table.match(VRM0)
+    assert set(VRM0) - set(old) == {"Neutral", "Fun", "Blink"}
+    assert old["Blink_L"].sources == {"eyeBlinkLeft": 1.0}
+    assert old["Joy"].name == "happy"
+
+
+@pytest.mark.parametrize("before", VROID_BEFORE)
+def test_vroids_parts_of_the_face_go_before_its_whole_expressions(before: str) -> None:
+    found = get_mapping("vrm").match([before + name for name in VROID])
+    assert {name.removeprefix(before) for name in found} == {
+        "Fcl_MTH_A", "Fcl_MTH_I", "Fcl_MTH_U", "Fcl_MTH_E", "Fcl_MTH_O", "Fcl_EYE_Close_L",
+        "Fcl_EYE_Close_R", "Fcl_MTH_Fun", "Fcl_MTH_Sorrow", "Fcl_BRW_Angry", "Fcl_BRW_Surprised",
+        "Fcl_EYE_Spread",
+    }  # fmt: skip
+    whole = get_mapping("vrm").match(["Fcl_ALL_Joy", "Fcl_ALL_Angry"])
+    assert set(whole) == {"Fcl_ALL_Joy", "Fcl_ALL_Angry"}
+
+
+def test_a_table_survives_as_a_document() -> None:
+    for table in mapping_presets():
+        assert table_of(json.dumps(table.as_document()), f"{table.name}.json") == table
