@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from csv import DictReader
 from pathlib import Path
 
 import amplifiers
@@ -195,3 +198,24 @@ def test_the_columns_of_a_text_file_say_what_is_taken(
         "column": "EXG Channel 0", "holds": "numbers", "unit": None, "first": rows[1]["first"],
         "rows": 16850,
     }  # fmt: skip
+
+
+def test_the_example_looks_through_a_study(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    edf(folder / "a.edf")
+    cut(edf(folder / "b.edf"))
+    xdf_path, _ = session(folder / "c.xdf")
+    (folder / "notes.txt").write_text("not a recording\n")
+    example = Path(__file__).parents[2] / "examples" / "study_overview.py"
+    done = subprocess.run(
+        [sys.executable, str(example), str(folder), str(tmp_path / "overview.csv")],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert len(done.stdout.splitlines()) == 4
+    with (tmp_path / "overview.csv").open(encoding="utf-8", newline="") as stream:
+        rows = {row["file"]: row for row in DictReader(stream)}
+    assert (rows["a.edf"]["channels"], rows["a.edf"]["muscles"]) == ("2", "2")
+    assert "record 2 is missing" in rows["b.edf"]["note"]
+    assert "Motion" in rows[xdf_path.name]["note"]
+    assert "notes.txt" in rows["notes.txt"]["note"]
