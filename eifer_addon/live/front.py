@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,25 @@ from ..signals.montage import map_channels
 from ..signals.pairs import with_pairs
 from ..signals.recording import Recording
 
-#: After its last value that was no number a channel counts as lost for so long: the step back to
-#: the signal rings in the filters.
-RECOVERY_S = 0.4
+#: After its last value that was no number a channel counts as lost for so long: its filters have
+#: begun anew.
+RECOVERY_S = 0.3
+
+
+@dataclass(frozen=True)
+class Return:
+    """Channels that give numbers again.
+
+    Attributes
+    ----------
+    at : int
+        Place of the first such sample among those that were given.
+    channels : numpy.ndarray
+        bool (n_used,).
+    """
+
+    at: int
+    channels: np.ndarray
 
 
 class ChannelFront:
@@ -81,7 +98,9 @@ class ChannelFront:
         """The used channels of (n_channels, n) as they are, (n_used, n)."""
         return self._derivation.apply(samples)
 
-    def process(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def process(
+        self, samples: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None, tuple[Return, ...]]:
         """The next samples of the used channels.
 
         Parameters
@@ -95,16 +114,24 @@ class ChannelFront:
             (n_used, n) float64; a lost channel stays at its last value.
         lost : numpy.ndarray or None
             bool of the same shape; None when nothing is lost.
+        returns : tuple of Return
+            Where channels give numbers again.
         """
         values = self._unmixed(samples)
         n = values.shape[1]
         finite = np.isfinite(values)
-        lost = None
+        lost, returns = None, ()
         if not finite.all() or (self._seen - self._last_lost <= self._recovery).any():
+            returns = self._returns(finite)
             values, lost = self._hold(values, finite)
         self._held = values[:, -1].copy()
         self._seen += n
-        return values, lost
+        return values, lost, returns
+
+    def _returns(self, finite: np.ndarray) -> tuple[Return, ...]:
+        before = self._last_lost != self._seen - 1
+        back = finite & ~np.column_stack([before, finite[:, :-1]])
+        return tuple(Return(int(k), back[:, k]) for k in np.flatnonzero(back.any(axis=0)))
 
     def _unmixed(self, samples: np.ndarray) -> np.ndarray:
         if self._weights is None:

@@ -27,7 +27,7 @@ from ..signals.readers.base import LOWEST_RAW_RATE_HZ
 from ..signals.recording import Recording
 from ..spaces import get_space
 from .conditioning import Conditioner
-from .front import ChannelFront
+from .front import ChannelFront, Return
 from .running_scale import RunningScale
 from .settings import Conditioning, LiveSettings
 
@@ -228,14 +228,13 @@ class LivePipeline:
         self.n_samples += n
         if n == 0:
             return self._frames(np.zeros((0, len(self.muscles))), None, timestamps[:0])
-        used, lost = self.front.process(samples)
+        used, lost, returns = self.front.process(samples)
         if self._chain is None:
             envelopes = np.maximum(used, 0.0)
         else:
             if self.mains is None:
-                self._heard.append(used.copy())
-                self._listened += n
-            envelopes = self._chain.process(used)
+                self._hear(used, returns)
+            envelopes = _enveloped(self._chain, used, returns)
         here = slice(first, None, self.step)
         columns = self.front.columns
         away = None if lost is None else lost[columns, here].T
@@ -268,6 +267,17 @@ class LivePipeline:
                 self._newest = self.runner.run(frame[None])[0]
             result[k] = self._newest
         return result
+
+    def _hear(self, used: np.ndarray, returns: tuple[Return, ...]) -> None:
+        """Keep samples to listen to; a channel that comes back was always where it is now."""
+        kept = used.copy()
+        for back in returns:
+            level = used[back.channels, back.at][:, None]
+            kept[back.channels, : back.at] = level
+            for part in self._heard:
+                part[back.channels] = level
+        self._heard.append(kept)
+        self._listened += kept.shape[1]
 
     def _end_listening(self) -> None:
         """Set the notches, and let the new filters hear what has been heard so far."""
@@ -316,6 +326,18 @@ class LivePipeline:
         self.scale.restore(parts["scale"])
         self.runner.restore(parts["runner"])
         self.conditioner.restore(parts.get("conditioner", {}))
+
+
+def _enveloped(chain: CausalChain, used: np.ndarray, returns: tuple[Return, ...]) -> np.ndarray:
+    """Envelopes; the filters of channels that come back begin anew there."""
+    if not returns:
+        return chain.process(used)
+    parts, start = [], 0
+    for back in returns:
+        parts.append(chain.process(used[:, start : back.at]))
+        chain.restart_channels(back.channels, used[:, back.at])
+        start = back.at
+    return np.concatenate([*parts, chain.process(used[:, start:])], axis=1)
 
 
 def _model(settings: LiveSettings) -> Model:

@@ -60,6 +60,27 @@ class CausalChain:
             length = max(1, round(self.preset.window_s * self.rate_hz))
             self._window = MovingMean(length, self.n_channels)
 
+    def restart_channels(self, which: np.ndarray, samples: np.ndarray) -> None:
+        """Begin some channels anew, as if they had been still before their next sample.
+
+        Parameters
+        ----------
+        which : numpy.ndarray
+            bool (n_channels,).
+        samples : numpy.ndarray
+            (n_channels,) the next samples.
+        """
+        if self._band_state is None:
+            return  # the next chunk is the first one for all
+        still = signal.sosfilt_zi(self._band)[:, None, :]
+        self._band_state[:, which] = still * samples[which][None, :, None]
+        if self._fir_state is not None:
+            self._fir_state[which] = 0.0
+        if self._smooth_state is not None:
+            self._smooth_state[:, which] = 0.0
+        if self._window is not None:
+            self._window.clear(which)
+
     def state(self) -> dict[str, np.ndarray]:
         """What the next sample depends on, as arrays; for :meth:`restore`."""
         found = {
@@ -149,6 +170,11 @@ class MovingMean:
         # A whole block of the past and what there is of the present one.
         self._kept = np.zeros((n_channels, length))
         self._seen = 0
+
+    def clear(self, which: np.ndarray) -> None:
+        """Let the past of some channels be 0."""
+        self._kept = self._kept.copy()
+        self._kept[which] = 0.0
 
     def state(self) -> dict[str, np.ndarray]:
         """What the next sample depends on."""
