@@ -16,11 +16,12 @@ def main(arguments: list[str]) -> int:
     parent = Parent()
 
     def say(report: PlayReport) -> None:
-        parent.send({"report": asdict(report)})
+        parent.send({"report": asdict(report)}, droppable=True)
 
     try:
         settings = PlaySettings.from_document(json.loads(arguments[0]))
-        say(play(settings.open_recording(), settings, parent.ended, say))
+        report = play(settings.open_recording(), settings, parent.ended, say)
+        parent.send({"report": asdict(report)})
     except EiferError as error:
         parent.send({"cause": error.cause, "remedy": error.remedy})
         return 1

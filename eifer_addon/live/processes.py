@@ -7,6 +7,7 @@ closed, which happens by itself when the parent ends, however it ends.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import json
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, cast
@@ -26,6 +28,9 @@ _ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 _BLOCK, _LAST_WORDS = 1 << 16, 2000
+#: Messages that wait for a parent which does not listen, before droppable ones are dropped.
+_MOST_WAITING = 100
+_FLUSHING_S, _NAP_S = 1.0, 0.005
 
 
 class Lines:
@@ -174,7 +179,11 @@ class Parent:
     def __init__(self) -> None:
         self.ended = threading.Event()
         self._asked: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, name="parent", daemon=True).start()
+        self._unsaid: queue.Queue[bytes] = queue.Queue()
+        self._speaker = threading.Thread(target=self._speak, name="to parent", daemon=True)
+        self._speaker.start()
+        threading.Thread(target=self._listen, name="from parent", daemon=True).start()
+        atexit.register(self.flush)
 
     def _listen(self) -> None:
         # Not through `sys.stdin`, whose lock a waiting thread would hold when Python ends.
@@ -196,10 +205,36 @@ class Parent:
                 found.append(self._asked.get_nowait())
         return found
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Say something to the parent; when it is gone, `ended` is set instead."""
-        try:
-            sys.stdout.write(json.dumps(message) + "\n")
-            sys.stdout.flush()
-        except (OSError, ValueError):
-            self.ended.set()
+    def send(self, message: Mapping[str, Any], *, droppable: bool = False) -> None:
+        """Say something to the parent, without waiting for it to listen.
+
+        Parameters
+        ----------
+        message : mapping
+            JSON-serialisable.
+        droppable : bool
+            Whether it may be left out while the parent does not listen, as Blender does not
+            during a long render.
+        """
+        if not droppable or self._unsaid.qsize() < _MOST_WAITING:
+            self._unsaid.put(json.dumps(message).encode() + b"\n")
+
+    def _speak(self) -> None:
+        handle = sys.stdout.fileno()
+        while True:
+            rest = self._unsaid.get()
+            try:
+                while rest:
+                    rest = rest[os.write(handle, rest) :]
+            except OSError:
+                self.ended.set()
+                return
+            self._unsaid.task_done()
+
+    def flush(self) -> None:
+        """Let the parent get what was said; gives up after a second. Python calls it at its end."""
+        end_s = time.monotonic() + _FLUSHING_S
+        while self._unsaid.unfinished_tasks and self._speaker.is_alive():
+            if time.monotonic() > end_s:
+                return
+            time.sleep(_NAP_S)

@@ -25,6 +25,8 @@ CASES = (  # rate, chunk, jitter in ms
 )
 _POLL_S, _PATIENCE_S = 0.001, 30.0
 _MOST_PPM = 1.0
+#: A player that stalls sends less than the time that passed.
+_LEAST_PART = 0.95
 
 
 def received(inlet: Any, seconds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -59,6 +61,7 @@ def measure(rate_hz: float, chunk: int, jitter_ms: float, minutes: float) -> dic
     fit = np.polyfit(np.arange(len(stamps)), stamps - stamps[0], 1)[0] * rate_hz
     part = len(ages) // 5
     return {
+        "seconds": stamps[-1] - stamps[0],
         "samples": len(stamps),
         "lost": round(elapsed) + 1 - len(stamps),
         "rate_error_ppm": 1e6 * (fit - 1),
@@ -83,8 +86,9 @@ def main(minutes: float) -> None:
     for rate_hz, chunk, jitter_ms in CASES:
         found = measure(rate_hz, chunk, jitter_ms, minutes)
         print(f"22 x {rate_hz:g} Hz, chunk {chunk}, jitter {jitter_ms:g} ms, {minutes:g} min: "
-              + ", ".join(f"{key} {value:.3g}" for key, value in found.items()))  # fmt: skip
+              + ", ".join(f"{key} {value:.6g}" for key, value in found.items()), flush=True)  # fmt: skip
         assert found["lost"] == 0
+        assert found["seconds"] > _LEAST_PART * 60 * minutes
         assert abs(found["rate_error_ppm"]) < _MOST_PPM
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -103,6 +104,32 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
     parent.wait(timeout=PATIENCE_S)
     parent.stdout.close()
     assert until(lambda: not is_running(child))
+
+
+def test_a_child_goes_on_while_nobody_reads_what_it_says() -> None:
+    code = (
+        "from eifer.eifer_addon.live.processes import Parent\n"
+        "parent = Parent()\n"
+        "for k in range(20_000): parent.send({'report': k, 'text': 'x' * 90}, droppable=True)\n"
+        "parent.send({'last': True})\n"
+        "import sys; print('done', file=sys.stderr, flush=True); parent.ended.wait()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert child.stderr.readline() == "done\n"
+    child.stdin.close()
+    said = [json.loads(line) for line in child.stdout]
+    assert child.wait(timeout=PATIENCE_S) == 0
+    assert said[-1] == {"last": True}
+    assert [message["report"] for message in said[:50]] == list(range(50))
+    assert 100 < len(said) < 20_000
+    child.stdout.close()
+    child.stderr.close()
 
 
 def is_running(pid: int) -> bool:
