@@ -85,8 +85,9 @@ def main(minutes: float) -> None:
     use_loopback_only()
     for rate_hz, chunk, jitter_ms in CASES:
         found = measure(rate_hz, chunk, jitter_ms, minutes)
-        print(f"22 x {rate_hz:g} Hz, chunk {chunk}, jitter {jitter_ms:g} ms, {minutes:g} min: "
-              + ", ".join(f"{key} {value:.6g}" for key, value in found.items()), flush=True)  # fmt: skip
+        case = f"22 x {rate_hz:g} Hz, chunk {chunk}, jitter {jitter_ms:g} ms, {minutes:g} min"
+        values = ", ".join(f"{key} {value:.6g}" for key, value in found.items())
+        print(f"{case}: {values}", flush=True)
         assert found["lost"] == 0
         assert found["seconds"] > _LEAST_PART * 60 * minutes
         assert abs(found["rate_error_ppm"]) < _MOST_PPM
