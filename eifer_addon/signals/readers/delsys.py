@@ -219,8 +219,12 @@ def _is_number(cell: str, delimiter: str) -> bool:
 def _load(
     path: Path, sheet: _Sheet, columns: list[_Column]
 ) -> tuple[dict[int, np.ndarray], tuple[Event, ...]]:
-    """Values by column, each as long as its sensor recorded, and the markers."""
-    wanted = sorted({c.place for c in columns} | {c.time for c in columns if c.time is not None})
+    """Values by column, each as long as its sensor recorded, and the markers.
+
+    Times are read only where no rate is printed: it takes as long as reading the values.
+    """
+    timed = {c.time for c in columns if c.time is not None and c.rate_hz is None}
+    wanted = sorted({c.place for c in columns} | timed)
     values = {k: array("d") for k in wanted}
     ended: dict[int, int] = {}
     events = []
