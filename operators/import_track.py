@@ -71,6 +71,7 @@ class EIFER_OT_import_track(bpy.types.Operator):
             ("radians", "Radians", "1 is 57.3 degrees"),
             ("degrees", "Degrees", "360 are a full turn"),
             ("half_turns", "Half turns", "1 is 180 degrees, as Unreal's plugin sends them"),
+            ("focus_outputs", "FOCUS outputs", "What FOCUS's network gives: 1 is 0.3 radians"),
         ),
         options={"SKIP_SAVE"},
     )

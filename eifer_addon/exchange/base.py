@@ -29,7 +29,8 @@ class Choices:
         Which face, where a file holds several: OpenFace's ``face_id``, py-feat's ``Identity``.
     angles : str or None
         Unit of head angles where it depends on the writer's version: ``"radians"``,
-        ``"degrees"`` or ``"half_turns"`` (1 is 180 degrees).
+        ``"degrees"``, ``"half_turns"`` (1 is 180 degrees) or ``"focus_outputs"`` (what FOCUS's
+        network gives; 1 is 0.3 radians).
     basis : str or None
         The basis of FLAME coefficients where it is not FLAME 2020.
     """
@@ -72,7 +73,8 @@ class Choices:
 _LARGEST = float(np.finfo(np.float32).max)
 #: Radians in one unit.
 ANGLES: dict[str, float] = {
-    "radians": 1.0, "degrees": float(np.pi / 180), "half_turns": float(np.pi)
+    "radians": 1.0, "degrees": float(np.pi / 180), "half_turns": float(np.pi),
+    "focus_outputs": 0.3,
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import EiferError
 from ..spaces import ARKIT52, ARKIT_NAMES, get_space
 from ..track import ExpressionTrack
-from .base import Choices, Format, frame_times, make_track
+from .base import ANGLES, Choices, Format, frame_times, make_track
 from .rotations import axis_angles, matrices_about
 from .table import Table, open_table
 
@@ -105,7 +105,7 @@ def read(path: Path, choices: Choices) -> ExpressionTrack:
     good = np.isfinite(values).all(axis=1)
     split = np.cumsum(list(method.groups.values()))[:-1]
     parts = dict(zip(method.groups, np.split(values, split, axis=1), strict=True))
-    coefficients, pose, notes = _coefficients(parts, good)
+    coefficients, pose, notes = _coefficients(parts, good, choices)
     identity = np.median(parts["idt"][good], axis=0) if good.any() else None
     provenance = {"format": "mmm", "method": _named(path, method), "rate_hz": _rate(choices)}
     return make_track(
@@ -197,7 +197,7 @@ def _mediapipe(table: Table, choices: Choices) -> ExpressionTrack:
 
 
 def _coefficients(
-    parts: Mapping[str, np.ndarray], good: np.ndarray
+    parts: Mapping[str, np.ndarray], good: np.ndarray, choices: Choices
 ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
     """Coefficients, head pose and notes of a method's groups."""
     expression = parts["exp"]
@@ -211,8 +211,23 @@ def _coefficients(
         return expression, _deep3dface_pose(parts, good), {}
     expression = expression.copy()
     expression[:, _FOCUS_EXPRESSIONS:] = 0
-    note = "not read: its scale in the table is not published"
-    return expression, None, {"head_angles": note, "expression_used": _FOCUS_EXPRESSIONS}
+    pose, note = _focus_pose(parts["cam"], good, choices)
+    return expression, pose, {"head_angles": note, "expression_used": _FOCUS_EXPRESSIONS}
+
+
+def _focus_pose(
+    camera: np.ndarray, good: np.ndarray, choices: Choices
+) -> tuple[np.ndarray | None, str]:
+    """Rx·Ry·Rz of the camera's first three, as FOCUS's encoder turns the head, and a note.
+
+    Whether a table holds the network's outputs or the decoded angles is not published, so the
+    unit has to be given. The translation depends on an unpublished camera and is not read.
+    """
+    if choices.angles is None:
+        return None, "not read: their unit in the table is not published, and none was given"
+    angles = np.where(good[:, None], camera[:, :3], 0) * ANGLES[choices.angles]
+    pose = _turned(axis_angles(matrices_about("xyz", angles)))
+    return np.where(good[:, None], pose, np.nan), f"in {choices.angles}"
 
 
 def _turned(rotation: np.ndarray) -> np.ndarray:

@@ -94,6 +94,12 @@ def _units(basis: str, head: HeadModel | None) -> ArkitUnits:
     """Units of the head that is given, of the open head, or those that were kept for a name."""
     from .open_head import load_open_head
 
+    if head is None and basis.startswith("bfm"):
+        raise EiferError(
+            f"Coefficients of the basis '{basis}' mean nothing without the Basel Face Model, whose "
+            "file EIFER may not bring along and does not read.",
+            "Keep the track as it is, or reconstruct the film with a FLAME method or MediaPipe.",
+        )
     if head is None and basis != "open":
         return known_units(basis)
     return units_of(head or load_open_head(), load_open_head())

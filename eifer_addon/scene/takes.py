@@ -58,7 +58,8 @@ def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> Expr
     Returns
     -------
     ExpressionTrack
-        One frame per keyed moment, in the space that the take was written in; without head pose.
+        One frame per keyed moment, in the space that the take was written in; with the head pose
+        where the take moves the root or the neck.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> Expr
     seconds = (frames.astype(np.float64) - float(notes["frame_start"])) / fps
     return ExpressionTrack(
         space, coefficients.astype(np.float32), seconds, np.ones(len(frames), np.float32),
-        provenance=notes,
+        _head_pose(found, frames), provenance=notes,
     )  # fmt: skip
 
 
@@ -108,16 +109,29 @@ def _column(name: str, space: ExpressionSpace, found: _Curves, frames: np.ndarra
     if name.startswith("exp."):
         return _at(found, key_path(name), 0, frames, 0.0)
     if name.startswith("jaw."):
-        return _jaw(found, frames)[:, "xyz".index(name[-1])]
+        return _turn(found, frames, "jaw")[:, "xyz".index(name[-1])]
     lid = "eyeBlinkLeft" if name == "eyelid.left" else "eyeBlinkRight"
     return _at(found, f'["{lid}"]', 0, frames, 0.0)
 
 
-def _jaw(found: _Curves, frames: np.ndarray) -> np.ndarray:
-    """Axis-angle (n, 3) of the jaw bone's keys."""
-    path = 'pose.bones["jaw"].rotation_quaternion'
+def _head_pose(found: _Curves, frames: np.ndarray) -> np.ndarray | None:
+    """Axis-angle and translation (n, 6) of the bone that carries the head; None without keys."""
+    for bone in ("root", "neck"):
+        paths = [f'pose.bones["{bone}"].{what}' for what in ("rotation_quaternion", "location")]
+        if not any(path in paths for path, _ in found):
+            continue
+        place = np.stack([_at(found, paths[1], k, frames, 0.0) for k in range(3)], axis=1)
+        return np.hstack([_turn(found, frames, bone), place]).astype(np.float32)
+    return None
+
+
+def _turn(found: _Curves, frames: np.ndarray, bone: str) -> np.ndarray:
+    """Axis-angle (n, 3) of a bone's keys."""
+    path = f'pose.bones["{bone}"].rotation_quaternion'
     w, *vector = (_at(found, path, k, frames, float(k == 0)) for k in range(4))
-    axis = np.stack(vector, axis=1)
+    # q and -q are the same turn; of the two, the shorter way.
+    shorter = np.where(w < 0, -1.0, 1.0)
+    w, axis = w * shorter, np.stack(vector, axis=1) * shorter[:, None]
     length = np.linalg.norm(axis, axis=1)
     angle = 2 * np.arctan2(length, w)
     safe = np.where(length < 1e-12, 1.0, length)

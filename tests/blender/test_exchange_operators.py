@@ -99,6 +99,70 @@ def test_a_take_is_exported_and_comes_back(
     }
 
 
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Three seconds of two muscles at 1 kHz with a burst in the middle."""
+    random = np.random.default_rng(3)
+    seconds = np.arange(3000) / 1000
+    gain = np.where((seconds > 1) & (seconds < 2), 80.0, 2.0)[:, None]
+    rows = np.column_stack([seconds, random.normal(size=(3000, 2)) * gain])
+    path = tmp_path / "smile.csv"
+    np.savetxt(path, rows, delimiter=",", header="time,Zyg li,Zyg re", comments="", fmt="%.6f")
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "npz", "bids"])
+def test_a_takes_activity_is_exported_as_it_was_made(
+    form: str, recording: Path, tmp_path: Path
+) -> None:
+    assert bpy.ops.eifer.import_recording(filepath=str(recording)) == {"FINISHED"}
+    goal = tmp_path / "out"
+    done = bpy.ops.eifer.export_track(filepath=str(goal), format=form, what="activity")
+    assert done == {"FINISHED"}
+    made = api.to_activity(api.read_recording(recording))
+    written = {"csv": "out.csv", "npz": "out.npz"}.get(form)
+    path = tmp_path / written if written else next(goal.glob("sub-01/emg/*_physio.tsv.gz"))
+    back = api.read_activity(path)
+    assert back.muscles == made.muscles
+    np.testing.assert_allclose(back.values, made.values, atol=1e-6)
+    assert set(made.filters) <= set(back.filters)
+    if form == "bids":
+        assert path.name == "sub-01_task-smile_recording-activity_physio.tsv.gz"
+        about = json.loads(path.with_name(path.name.replace(".tsv.gz", ".json")).read_text())
+        assert len(about["SoftwareFilters"]) == len(back.filters)
+
+
+def test_a_take_without_a_recording_has_no_activity_to_export(tmp_path: Path) -> None:
+    source = api.export(files.some_track(), tmp_path / "source.csv")[0]
+    bpy.ops.eifer.import_track(filepath=str(source))
+    with pytest.raises(RuntimeError, match="remembers no recording"):
+        bpy.ops.eifer.export_track(filepath=str(tmp_path / "out"), what="activity")
+    assert not (tmp_path / "out.csv").exists()
+    done = bpy.ops.eifer.export_track(
+        filepath=str(tmp_path / "deriv.csv"), format="bids", subject="p1", task="x", session="2"
+    )
+    assert done == {"FINISHED"}
+    name = "sub-p1_ses-2_task-x_recording-expression_physio.tsv.gz"
+    assert (tmp_path / "deriv" / "sub-p1" / "ses-2" / "beh" / name).exists()
+
+
+@pytest.mark.parametrize("form", ["csv", "npz", "livelink"])
+def test_the_head_pose_of_a_take_comes_back(form: str, tmp_path: Path) -> None:
+    track = files.some_track(
+        timestamps=np.arange(20) / 24, confidence=np.ones(20, np.float32), identity=None
+    )
+    source = api.export(track, tmp_path / "source.csv")[0]
+    bpy.ops.eifer.import_track(filepath=str(source))
+    bpy.ops.eifer.export_track(filepath=str(tmp_path / "out"), format=form, rate_hz=24)
+    written = tmp_path / f"out.{'npz' if form == 'npz' else 'csv'}"
+    back = api.read_track(written, **({"rate_hz": 24} if form == "livelink" else {}))
+    assert track.head_pose is not None
+    assert back.head_pose is not None
+    columns = slice(0, 3) if form == "livelink" else slice(None)
+    wanted = track.head_pose[:, columns]
+    np.testing.assert_allclose(back.head_pose[:, columns], wanted, atol=2e-6)
+
+
 def test_export_needs_a_head_with_a_take() -> None:
     assert not bpy.ops.eifer.export_track.poll()
     bpy.ops.eifer.add_head()

@@ -11,7 +11,8 @@ import pytest
 import track_files as files
 from scipy.spatial.transform import Rotation
 
-from eifer.eifer_addon import exchange
+from eifer.eifer_addon import api, exchange
+from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.spaces import ARKIT_NAMES
 
 
@@ -280,3 +281,31 @@ def test_gz_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
     path = tmp_path / "film.csv"
     path.write_bytes(gzip.compress(files.openface(tmp_path / "plain.csv").read_bytes()))
     assert len(exchange.read_track(path)) == 40
+
+
+@pytest.mark.parametrize(("unit", "radians"), [("radians", 1.0), ("focus_outputs", 0.3)])
+def test_the_head_of_focus_turns_when_its_unit_is_given(
+    unit: str, radians: float, tmp_path: Path
+) -> None:
+    path = files.mmm(tmp_path / "clip_params.csv.gz", "focus")
+    assert exchange.read_track(path).head_pose is None
+    track = exchange.read_track(path, angles=unit)
+    with gzip.open(path, "rt") as stream:
+        rows = list(csv.DictReader(stream))
+    # FOCUS turns its mesh by Rx·Ry·Rz of the first three of its camera's numbers.
+    columns = [name for name in rows[0] if name.startswith("cam")][:3]
+    angles = np.array([[float(row[name]) for name in columns] for row in rows]) * radians
+    assert track.head_pose is not None
+    wanted = Rotation.from_euler("XYZ", angles).as_matrix()
+    found = Rotation.from_rotvec(track.head_pose[:, :3]).as_matrix()
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert not track.head_pose[:, 3:].any()
+
+
+@pytest.mark.parametrize("method", ["deep3dface", "focus"])
+def test_a_track_of_the_basel_model_says_why_it_stays_in_its_space(
+    method: str, tmp_path: Path
+) -> None:
+    track = exchange.read_track(files.mmm(tmp_path / "clip_params.csv.gz", method))
+    with pytest.raises(EiferError, match="mean nothing without the Basel Face Model"):
+        api.retarget(track, "arkit52")
