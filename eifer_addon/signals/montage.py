@@ -36,6 +36,8 @@ _OTHER = {"left": "right", "right": "left"}
 _DRIVEN = {"left": ("left",), "right": ("right",), "both": ("left", "right")}
 #: Below this the user is asked to check.
 _SURE = 0.8
+#: So many are named in a sentence.
+_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -323,7 +325,9 @@ def resolve(matches: Iterable[ChannelMatch], origin: str, notes: Iterable[str] =
     order = [kept[m.pair or m.channel] for m in listed if (m.pair or m.channel) in kept]
     guessed = [match.channel for match in order if match.pair is not None and match.score < 1]
     if guessed:
-        said.append(f"Monopolar channels were made bipolar; please check: {', '.join(guessed)}.")
+        rest = f" and {len(guessed) - _NAMED} more" if len(guessed) > _NAMED else ""
+        named = ", ".join(f"'{name}'" for name in guessed[:_NAMED])
+        said.append(f"Monopolar channels were made bipolar; please check: {named}{rest}.")
     return _with_side_note(Montage(tuple(order), origin, tuple(dict.fromkeys(said))))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from eifer.eifer_addon.signals.montage import map_channels, muscle_names
 from eifer.eifer_addon.signals.readers import read_recording
 from eifer.eifer_addon.signals.recording import Recording
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "montage.py"
 NAMES = ("Zyg re", "Zyg li", "A", "B", "C")
 
 
@@ -229,6 +232,18 @@ def test_exported_activity_and_calibration_take_the_same_options(edf: Path, tmp_
     arguments = ["calibrate", str(edf), "--out", str(profile), "--events", str(events), *edit]
     assert main(arguments) == 0
     assert "corrugator.left" in json.loads(profile.read_text())["muscles"]
+
+
+def test_the_example_runs_as_it_stands(tmp_path: Path) -> None:
+    saved, picture = tmp_path / "m.json", tmp_path / "m.png"
+    command = [sys.executable, str(EXAMPLE), "-", str(saved), str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "not mapped: Ment re 1, Ment re 2" in done.stdout
+    assert {"plus": "Mass li 2", "minus": "Mass li 1", "muscle": "masseter.left"} in json.loads(
+        saved.read_text()
+    )["pairs"]
+    assert picture.stat().st_size > 20_000
 
 
 def test_a_recording_that_nothing_is_known_of_can_still_be_mapped(edf: Path) -> None:

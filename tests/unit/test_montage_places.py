@@ -152,7 +152,7 @@ def test_percentages_whose_axis_runs_the_other_way_turn_the_sides() -> None:
         ({"EMGCoordinateUnits": "percent"}, "no axes are named"),
         ({"EMGCoordinateUnits": "percent", "EMGCoordinateSystemDescription": "x: a → b"}, "axis x"),
         (MNE, "landmarks"),
-        (MNE | {"AnatomicalLandmarkCoordinates": dict.fromkeys(("NAS", "LPA", "RPA"), [0, 0, 0])},
+        (MNE | {"AnatomicalLandmarkCoordinates": dict.fromkeys(("NAS", "LPA", "RPA"), (0, 0, 0))},
          "make no head"),
         (MNE | {"AnatomicalLandmarkCoordinates": {"NAS": [0, 1], "LPA": "x", "RPA": None}},
          "missing"),

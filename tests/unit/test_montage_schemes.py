@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from eifer.eifer_addon.signals.montage import (
 from eifer.eifer_addon.signals.montage_names import read_table
 from eifer.eifer_addon.signals.montage_places import REACH
 from eifer.eifer_addon.signals.pair_names import match_pairs
+from eifer.eifer_addon.signals.recording import Recording
 from eifer.models.synthetic.physiology import simulate_recording
 
 NUMBERS = (*range(1, 11), *range(13, 21), 24)
@@ -132,7 +135,7 @@ def test_a_one_sided_recording_says_so_and_its_other_side_rests_or_mirrors() -> 
     rng = np.random.default_rng(0)
     samples = rng.normal(0, 20, (2, 6000))
     samples[:, 2000:4000] *= 8
-    recording = api_recording(samples, ("Zyg li", "Corr li"))
+    recording = Recording.from_array(samples, 1000.0, ("Zyg li", "Corr li"), units=("uV", "uV"))
     activity = api.to_activity(recording)
     assert any("Only the subject's left side was recorded" in step for step in activity.filters)
     rest = api.emg_to_expression(activity)
@@ -143,10 +146,27 @@ def test_a_one_sided_recording_says_so_and_its_other_side_rests_or_mirrors() -> 
     np.testing.assert_allclose(mirror.coefficients[at, smile[0]], mirror.coefficients[at, smile[1]])
 
 
-def api_recording(samples: np.ndarray, names: tuple[str, ...]):  # type: ignore[no-untyped-def]
-    from eifer.eifer_addon.signals.recording import Recording
-
-    return Recording.from_array(samples, 1000.0, names, units=("uV",) * len(names))
+def test_real_recordings_are_mapped_or_say_that_they_have_to_be(test_data: Path) -> None:
+    emg = test_data / "emg"
+    faces = api.read_recording(emg / "nilsonne_FMOV_CC0" / "10_FMOV_preprocessed.txt")
+    assert api.map_channels(faces).muscles == (
+        "corrugator.left", "corrugator.right", "zygomaticus.left", "zygomaticus.right",
+    )  # fmt: skip
+    # Its files name no side; whoever knows it can say so.
+    assert api.map_channels(faces, sides="left").channels == {
+        "corrugator.left": "corrugator", "zygomaticus.left": "zygomaticus",
+    }  # fmt: skip
+    for name, choices in (
+        ("somach_CCBY4/DOWN_001_20260211_154851.csv", {}),
+        ("openbci_nepali_GPL3/OpenBCI_testset_3.txt", {}),
+        ("xdf_MIT/minimal.xdf", {"envelope": True}),
+        ("xdf_MIT/clock_resets.xdf", {"segment": 0}),
+    ):
+        recording = api.read_recording(emg / name, **choices)
+        montage = api.map_channels(recording)
+        assert montage.muscles == ()
+        assert montage.unmapped == recording.channels
+        assert any("map the channels" in note for note in montage.notes)
 
 
 WORDS = st.sampled_from([
