@@ -160,7 +160,7 @@ def test_real_recordings_are_mapped_or_say_that_they_have_to_be(test_data: Path)
         ("somach_CCBY4/DOWN_001_20260211_154851.csv", {}),
         ("openbci_nepali_GPL3/OpenBCI_testset_3.txt", {}),
         ("xdf_MIT/minimal.xdf", {"envelope": True}),
-        ("xdf_MIT/clock_resets.xdf", {"segment": 0}),
+        ("xdf_MIT/clock_resets.xdf", {"segment": 0, "envelope": True}),
     ):
         recording = api.read_recording(emg / name, **choices)
         montage = api.map_channels(recording)
