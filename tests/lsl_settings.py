@@ -10,7 +10,8 @@ import tempfile
 import uuid
 from pathlib import Path
 
-#: Loopback only, and a session of this run alone: another run on this machine stays unseen.
+#: Loopback only, and a session of this run alone: another run on this machine stays unseen. On
+#: loopback, answers are there sooner than liblsl expects of a network, so it asks sooner again.
 SETTINGS = """
 [ports]
 IPv6=disable
@@ -22,6 +23,10 @@ IPv6=disable
 [lab]
 KnownPeers={{127.0.0.1}}
 SessionID={session}
+[tuning]
+MulticastMinRTT=0.1
+UnicastMinRTT=0.2
+ContinuousResolveInterval=0.2
 [log]
 level=-2
 """
