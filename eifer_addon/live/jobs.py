@@ -32,7 +32,7 @@ def find_sources(
     Parameters
     ----------
     wait_s : float
-        How long to listen, in s; less than half a second may miss some.
+        How long to listen, in s; less than one may miss some.
     name, type, source_id : str, optional
         Only streams that have these.
 

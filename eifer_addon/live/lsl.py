@@ -177,7 +177,7 @@ def find_streams(
     Parameters
     ----------
     wait_s : float
-        How long to collect answers, in s; less than half a second may miss some.
+        How long to collect answers, in s; less than one may miss some.
     selector : StreamSelector, optional
         Only those that fit.
 
