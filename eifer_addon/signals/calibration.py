@@ -214,7 +214,7 @@ def calibrate(
     """
     found, envelopes, rate = envelopes_of_muscles(recording, preset, DEFAULT_RATE_HZ, montage)
     recording = with_pairs(recording, found.channels.values())
-    movements = find_movements(recording, envelopes, rate, windows)
+    movements = find_movements(recording, envelopes, rate, windows, found.muscles)
     rest = rest_of(envelopes, rate, movements)
     efforts = efforts_of(envelopes, rate, movements) - rest[:, :1]
     names = [name for name in movements if name != REST]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import EiferError
 from .montage import plain_words
 from .normalise import rest_level
+from .recognise import name_stretches
 from .recording import Recording
 
 REST = "face_at_rest"
@@ -24,6 +25,8 @@ _LONGEST_MOMENT_S = 5.0
 #: of its own range) above rest, for so long, with pauses no longer than so.
 _ACTIVE_SPREADS, _ACTIVE_PART = 12.0, 0.2
 _SHORTEST_S, _LONGEST_PAUSE_S = 0.4, 0.5
+#: The strength of a stretch is this percentile of it.
+_STRONG = 75.0
 #: Fewer events than this are no calibration script.
 _LEAST_MOVEMENTS = 3
 Windows = dict[str, tuple[float, float]]
@@ -44,6 +47,7 @@ def find_movements(
     envelopes: np.ndarray,
     rate_hz: float,
     windows: Mapping[str, tuple[float, float]] | None = None,
+    muscles: Sequence[str] = (),
 ) -> Windows:
     """Seconds ``(start, stop)`` of each movement.
 
@@ -57,6 +61,8 @@ def find_movements(
         Frames per second.
     windows : mapping, optional
         The user's own, checked and given back.
+    muscles : sequence of str, optional
+        The columns of `envelopes`; by them, what is found in the activity is recognised.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def find_movements(
     if windows is not None:
         found = {name: (float(start), float(stop)) for name, (start, stop) in windows.items()}
     else:
-        found = _from_events(recording) or _from_activity(envelopes, rate_hz)
+        found = _from_events(recording) or _from_activity(envelopes, rate_hz, muscles)
     for name, (start, stop) in found.items():
         if not 0 <= start < stop <= recording.duration_s + 1 / rate_hz:
             raise EiferError(
@@ -150,13 +156,12 @@ def _from_events(recording: Recording) -> Windows:
     return {}
 
 
-def _from_activity(envelopes: np.ndarray, rate_hz: float) -> Windows:
-    """Stretches in which some muscle acts; ten of them are the script without its rest."""
-    active = np.zeros(len(envelopes), bool)
-    for column in envelopes.T:
-        baseline, spread = rest_level(column, rate_hz)
-        full = float(np.percentile(column, 99.0)) - baseline
-        active |= column - baseline > max(_ACTIVE_SPREADS * spread, _ACTIVE_PART * full)
+def _from_activity(envelopes: np.ndarray, rate_hz: float, muscles: Sequence[str]) -> Windows:
+    """Stretches in which some muscle acts, named by their muscles or, if ten, by their order."""
+    rest = np.array([rest_level(column, rate_hz) for column in envelopes.T])
+    above = envelopes - rest[:, 0]
+    full = np.percentile(above, 99.0, axis=0)
+    active = (above > np.maximum(_ACTIVE_SPREADS * rest[:, 1], _ACTIVE_PART * full)).any(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], active.view(np.int8), [0]])))
     merged: list[tuple[int, int]] = []
     for start, stop in edges.reshape(-1, 2):
@@ -164,8 +169,23 @@ def _from_activity(envelopes: np.ndarray, rate_hz: float) -> Windows:
             merged[-1] = (merged[-1][0], int(stop))
         else:
             merged.append((int(start), int(stop)))
-    long = [(a / rate_hz, b / rate_hz) for a, b in merged if b - a >= _SHORTEST_S * rate_hz]
-    names: tuple[str, ...] = movement_names()[1:]
-    if len(long) != len(names):
-        names = tuple(f"movement {k + 1}" for k in range(len(long)))
-    return dict(zip(names, long, strict=True))
+    long = [(a, b) for a, b in merged if b - a >= _SHORTEST_S * rate_hz]
+    found: Windows = {}
+    for k, (name, (a, b)) in enumerate(zip(_names(above, long, muscles), long, strict=True)):
+        _add(found, name or f"movement {k + 1}", a / rate_hz, b / rate_hz)
+    return found
+
+
+def _names(
+    above: np.ndarray, stretches: list[tuple[int, int]], muscles: Sequence[str]
+) -> Sequence[str | None]:
+    """A movement per stretch, or None."""
+    strength = np.array([np.percentile(above[a:b], _STRONG, axis=0) for a, b in stretches])
+    if len(stretches):
+        strength = np.maximum(strength, 0.0)
+        strength = strength / np.maximum(strength.max(axis=0), 1e-12)
+    names = name_stretches(strength, muscles) if len(muscles) else [None] * len(stretches)
+    script = movement_names()[1:]
+    if not any(names) and len(stretches) == len(script):
+        return script
+    return names

@@ -84,11 +84,6 @@ def default_poses() -> PoseTable:
     return _table(document, "the instructions of the eleven movements")
 
 
-def expected_muscles() -> dict[str, dict[str, float]]:
-    """Levels of the muscles in each movement, by muscle without side."""
-    return dict(json.loads(_TABLE.read_text("utf-8"))["muscles"])
-
-
 def read_poses(path: str | Path) -> PoseTable:
     """Read a table of posed expressions.
 

@@ -84,7 +84,7 @@ def adjust(
             "The recording has none of the profile's muscles.", "Check the montage and the subject."
         )
     muscles, envelopes = [found.muscles[k] for k in columns], envelopes[:, columns]
-    movements = find_movements(recording, envelopes, rate, windows)
+    movements = find_movements(recording, envelopes, rate, windows, muscles)
     rest = rest_of(envelopes, rate, movements)
     full = np.percentile(envelopes, 99.0, axis=0) - rest[:, 0]
     old = np.array([profile.muscles[m].scale for m in muscles])

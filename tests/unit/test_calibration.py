@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from posed_session import Person, posed_session
 
 from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
@@ -84,6 +85,33 @@ def test_without_events_the_script_is_found_in_the_activity() -> None:
         assert by_activity.muscles[muscle].scale == pytest.approx(entry.scale, rel=0.15)
 
 
+def without_events(recording: Recording) -> Recording:
+    return replace(recording, events=())
+
+
+@pytest.mark.parametrize("change", ["left out", "twice"])
+def test_movements_are_recognised_by_their_muscles_where_the_script_was_not_kept(
+    change: str,
+) -> None:
+    names = movement_names()[1:]
+    done = names[:3] + names[4:] if change == "left out" else names[:6] + names[5:]
+    recording, _ = posed_session(Person(5), snr=10.0, names=done)
+    found = calibrate(without_events(recording)).movements
+    expected = [*names[:3], *names[4:]] if change == "left out" else [
+        *names[:6], f"{names[5]} 2", *names[6:]
+    ]  # fmt: skip
+    assert list(found) == expected
+    for (start, stop), event in zip(found.values(), recording.events[1:], strict=True):
+        assert start == pytest.approx(event.onset_s, abs=0.4)
+        assert stop == pytest.approx(event.onset_s + event.duration_s, abs=0.4)
+
+
+def test_too_few_muscles_are_no_reason_to_guess() -> None:
+    recording, _ = posed_session(Person(5), names=movement_names()[1:6])
+    few = without_events(recording).select([0, 1, 18, 19])
+    assert all(name.startswith("movement") for name in calibrate(few).movements)
+
+
 def test_events_with_other_names_serve_too_and_a_few_of_them_do_not() -> None:
     recording = simulate_recording(20.0, RATE, seed=2)[0]
     profile = calibrate(recording)
@@ -150,6 +178,51 @@ def test_electrodes_put_on_again_are_adjusted_for() -> None:
     for muscle, entry in first.muscles.items():
         assert again.muscles[muscle].baseline == pytest.approx(0.6 * entry.baseline, rel=0.15)
         assert again.muscles[muscle].scale == pytest.approx(0.6 * entry.scale, rel=0.2)
+
+
+def test_like_is_compared_with_like_after_electrodes_were_put_on_again(tmp_path: Path) -> None:
+    first = calibrate(posed_session(Person(1))[0], crosstalk=True)
+    rng = np.random.default_rng(4)
+    factors = {muscle: float(np.exp(0.3 * rng.standard_normal())) for muscle in first.muscles}
+    changed = Person(1, gains=factors)
+    names = ("forehead", "eye_tight", "nose_pucker", "smile_open", "lip_pucker", "depress_lip")
+    minute, _ = posed_session(changed, names=names, effort=0.9, events=False, seed=3)
+    again = adjust(first, minute)
+    full = calibrate(posed_session(changed, seed=2)[0])
+
+    def error(profile: Profile) -> float:
+        scales = [np.log(profile.muscles[m].scale / full.muscles[m].scale) for m in full.muscles]
+        return float(np.mean(np.abs(scales)))
+
+    assert error(again) < 0.16
+    assert error(again) < 0.6 * error(first)
+    assert again.crosstalk == {}
+    assert "cross-talk was left out" in again.describe()
+    assert "compared with the same movements" in again.adjusted["notes"][0]
+    assert Profile.load(again.save(tmp_path / "s.json")) == again
+    assert adjust(first, minute, crosstalk=True).crosstalk["channels"] == list(minute.channels)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (slice(0, 5000), "too short to adjust"),
+        (slice(500, 11_500), "nothing can be adjusted|no movement"),
+    ],
+)
+def test_a_minute_that_cannot_adjust_is_refused(part: slice, words: str) -> None:
+    recording = session(events=False)
+    quiet = np.random.default_rng(0).standard_normal((len(MUSCLES), 20_000))[:, part]
+    with pytest.raises(EiferError, match=words):
+        adjust(calibrate(session()), Recording.from_array(quiet, RATE, recording.channels))
+
+
+def test_muscles_that_a_minute_did_not_show_are_named() -> None:
+    recording = session(seed=9)
+    minute = recording.select([0, 1, 2, 3])
+    again = adjust(calibrate(session()), minute)
+    assert "not seen to move, scale as before: mentalis.left" in again.describe()
+    assert again.muscles["mentalis.left"] == calibrate(session()).muscles["mentalis.left"]
 
 
 def test_another_preset_is_noted() -> None:
