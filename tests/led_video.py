@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-SIZE = (320, 240)
+SIZE = (240, 180)
 _TICKS = 90_000
 GAMMA = 2.2
 
@@ -105,12 +105,12 @@ def write_led_video(
 
 def _paint_face(light: np.ndarray, rows: np.ndarray, columns: np.ndarray, time_s: float) -> None:
     """A bright oval with dark eyes that blink and a mouth that opens, swaying."""
-    x = 170 + 25 * np.sin(2 * np.pi * 0.31 * time_s)
-    y = 125 + 8 * np.sin(2 * np.pi * 0.47 * time_s)
-    light[((columns - x) / 55) ** 2 + ((rows - y) / 75) ** 2 <= 1] = (0.55, 0.35, 0.28)
-    opened = 2 + 10 * max(0.0, np.sin(2 * np.pi * 1.7 * time_s))
-    light[((columns - x) / 18) ** 2 + ((rows - y - 35) / opened) ** 2 <= 1] = (0.15, 0.03, 0.03)
+    x = 130 + 18 * np.sin(2 * np.pi * 0.31 * time_s)
+    y = 95 + 6 * np.sin(2 * np.pi * 0.47 * time_s)
+    light[((columns - x) / 42) ** 2 + ((rows - y) / 57) ** 2 <= 1] = (0.55, 0.35, 0.28)
+    opened = 2 + 8 * max(0.0, np.sin(2 * np.pi * 1.7 * time_s))
+    light[((columns - x) / 14) ** 2 + ((rows - y - 26) / opened) ** 2 <= 1] = (0.15, 0.03, 0.03)
     if np.sin(2 * np.pi * 0.23 * time_s + 1) < 0.97:
-        for side in (-22, 22):
-            light[(columns - x - side) ** 2 + (rows - y + 15) ** 2 <= 36] = (0.9, 0.9, 0.9)
-            light[(columns - x - side) ** 2 + (rows - y + 15) ** 2 <= 9] = (0.02, 0.02, 0.02)
+        for side in (-17, 17):
+            light[(columns - x - side) ** 2 + (rows - y + 11) ** 2 <= 25] = (0.9, 0.9, 0.9)
+            light[(columns - x - side) ** 2 + (rows - y + 11) ** 2 <= 8] = (0.02, 0.02, 0.02)

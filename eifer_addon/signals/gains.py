@@ -271,7 +271,8 @@ class _Design:
             self.before = np.asarray(_baseline_of(self.activity, posed.muscles), np.float64)
         self.has_size = start == BASELINE
         self.features = [self._features(name, posed.muscles) for name in self.names]
-        self.unit = float(np.average((self.activity**2).mean(axis=1), weights=self.row_weights))
+        power = float(np.average((self.activity**2).mean(axis=1), weights=self.row_weights))
+        self.unit = max(power, np.finfo(np.float32).tiny)
 
     def _features(self, name: str, muscles: Sequence[str]) -> np.ndarray:
         """(n_muscles, n_features): which muscles a coefficient may have, and in which shares."""
@@ -306,13 +307,16 @@ class _Design:
         return size, weights
 
     def _ridge(self, design: np.ndarray, wanted: np.ndarray, strength: float) -> np.ndarray:
+        if not design.shape[1]:  # no muscle of that side; SciPy's solver would abort the process
+            return np.zeros(0)
         if self.antagonists:
             square = design.T @ design + strength * np.eye(design.shape[1])
             return np.asarray(np.linalg.solve(square, design.T @ wanted))
         # The size may shrink though no gain may: its column enters with both signs.
         signed = np.hstack([design, -design[:, -1:]]) if self.has_size else design
-        padded = np.vstack([signed, np.sqrt(strength) * np.eye(signed.shape[1])])
-        found = nnls(padded, np.concatenate([wanted, np.zeros(signed.shape[1])]))[0]
+        # As many rows as unknowns are enough: the same problem by its Cholesky factor.
+        factor = np.linalg.cholesky(signed.T @ signed + strength * np.eye(signed.shape[1]))
+        found = nnls(factor.T, np.linalg.solve(factor, signed.T @ wanted))[0]
         if not self.has_size:
             return np.asarray(found)
         return np.append(found[:-2], found[-2] - found[-1])

@@ -127,7 +127,9 @@ def match_events(
         )
     best = max(fits, key=lambda fit: fit.score)
     rival = max((f.score for f in fits if _differs(f, best, second, tolerance_s)), default=0.0)
-    return Match(_result(best, rival, min(len(first), len(second))), best.rows, best.columns)
+    chance = _by_chance(first, second, len(best.rows), tolerance_s)
+    sync = _result(best, rival, min(len(first), len(second)), chance)
+    return Match(sync, best.rows, best.columns)
 
 
 def _comparable(first: Edges, second: Edges) -> tuple[Edges, Edges]:
@@ -265,9 +267,22 @@ def _differs(other: _Line, best: _Line, second: Edges, tolerance_s: float) -> bo
     return abs(gap) > 2 * tolerance_s
 
 
-def _result(best: _Line, rival: float, possible: int) -> Sync:
+def _by_chance(first: Edges, second: Edges, matched: int, tolerance_s: float) -> float:
+    """Upper bound (C. Bonferroni) of how likely some offset has so many matches by chance, 0 to 1.
+
+    One match is free, because it sets the offset; each further one hits by chance as often as the
+    other side's times, with their tolerance, fill its span.
+    """
+    if len(first) == len(second) == 1:
+        return 0.0
+    span = max(float(np.ptp(first.times_s)), 2 * tolerance_s)
+    hit = min(1.0, 2 * tolerance_s * first.is_on.mean() * len(first) / span)
+    return min(1.0, len(first) * len(second) * hit ** max(matched - 1, 0))
+
+
+def _result(best: _Line, rival: float, possible: int, chance: float) -> Sync:
     matched = len(best.rows)
-    confidence = max(best.score, 0.0) / possible
+    confidence = max(best.score, 0.0) / possible * (1.0 - chance)
     confidence *= 1.0 - min(max(rival, 0.0) / max(best.score, 1e-9), 1.0) ** 2
     notes: tuple[str, ...] = ()
     if matched == 1:

@@ -33,7 +33,8 @@ def sync_by_light(
         Where the light is. None looks for whatever switches between two brightnesses, and takes
         the place that agrees best with the trigger.
     exposure : float, optional
-        Part of the frame interval during which the shutter is open; None estimates it.
+        Part of the frame interval during which the shutter is open. None estimates it from few
+        edges, and then all of them may be off by some milliseconds together.
     longest_s, tolerance_s, largest_drift_ppm
         As for `sync_events.sync_by_events`.
 
