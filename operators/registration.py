@@ -13,6 +13,11 @@ from ..eifer_addon.scene import (
     channel_rows,
     edit_panel,
     edit_settings,
+    live_panel,
+    live_settings,
+    live_signal_panel,
+    live_takes_panel,
+    live_timer,
     muscle_panel,
     panels,
     preferences,
@@ -27,6 +32,12 @@ from . import (
     export_track,
     import_recording,
     import_track,
+    live_calibrate,
+    live_connect,
+    live_montage,
+    live_record,
+    live_sources,
+    live_takes,
     muscle_map,
 )
 
@@ -50,7 +61,36 @@ CLASSES: tuple[type, ...] = (
     edit_take.EIFER_OT_edit_take,
     apply_track.EIFER_OT_apply_track_to_selected,
     muscle_map.EIFER_OT_show_muscle_map,
+    *live_settings.CLASSES,
+    live_connect.EIFER_OT_live_connect,
+    live_connect.EIFER_OT_live_disconnect,
+    live_connect.EIFER_OT_live_escape,
+    live_sources.EIFER_OT_live_refresh,
+    live_sources.EIFER_OT_live_play,
+    live_record.EIFER_OT_live_record,
+    live_record.EIFER_OT_live_stop,
+    live_record.EIFER_OT_live_retake,
+    live_calibrate.EIFER_OT_live_calibrate,
+    live_calibrate.EIFER_OT_live_calibration_step,
+    live_takes.EIFER_OT_live_audition,
+    live_takes.EIFER_OT_live_keep,
+    live_takes.EIFER_OT_live_delete,
+    live_takes.EIFER_OT_live_rate,
+    live_takes.EIFER_OT_live_recover,
+    live_takes.EIFER_OT_live_dismiss,
+    live_montage.EIFER_OT_live_montage,
     panels.VIEW3D_PT_eifer_rig,
+    live_panel.EIFER_UL_sources,
+    live_takes_panel.EIFER_UL_live_takes,
+    live_panel.VIEW3D_PT_eifer_live,
+    live_panel.VIEW3D_PT_eifer_live_avatars,
+    live_signal_panel.VIEW3D_PT_eifer_live_bars,
+    live_signal_panel.VIEW3D_PT_eifer_live_channels,
+    live_panel.VIEW3D_PT_eifer_live_response,
+    live_signal_panel.VIEW3D_PT_eifer_live_calibration,
+    live_takes_panel.VIEW3D_PT_eifer_live_takes,
+    live_panel.VIEW3D_PT_eifer_live_settings,
+    live_panel.VIEW3D_PT_eifer_live_sending,
     panels.VIEW3D_PT_eifer_recordings,
     channel_list.EIFER_UL_channels,
     channel_list.VIEW3D_PT_eifer_channels,
@@ -65,6 +105,7 @@ _MENUS = (
 _PACKAGE = __package__.rpartition(".")[0]
 #: What can only be taken away with its handle.
 _commands: list[Any] = []
+_keys: list[Any] = []
 
 
 def is_registered() -> bool:
@@ -82,6 +123,9 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.add_state()
     edit_settings.add_settings()
+    live_settings.add_settings(live_timer.on_follow)
+    live_timer.register()
+    _keys.extend(live_connect.add_keys())
     for menu, draw in _MENUS:
         getattr(bpy.types, menu).append(draw)
     _commands.append(bpy.utils.register_cli_command("eifer", run_command))
@@ -95,6 +139,10 @@ def unregister() -> None:
         bpy.utils.unregister_cli_command(_commands.pop())
     for menu, draw in reversed(_MENUS):
         getattr(bpy.types, menu).remove(draw)
+    # What is live ends while the settings are still there.
+    live_connect.remove_keys(_keys)
+    live_timer.unregister()
+    live_settings.remove_settings()
     edit_settings.remove_settings()
     properties.remove_state()
     for cls in reversed(CLASSES):

@@ -353,10 +353,11 @@ class LiveSession:
         if self._child is not None:
             self._child.send({"do": task, "id": self._commands, **values})
 
-    def close(self) -> None:
-        """End the take and the child, and take everything away."""
+    def close(self, *, abandon: bool = False) -> None:
+        """End take and child; with `abandon` the take counts as cut off, and can be recovered."""
         if self._child is not None:
-            self._tell("stop")
+            if not abandon:
+                self._tell("stop")
             self._child.close()
         self._take, self._failure = None, ""
         self._release()
