@@ -7,6 +7,7 @@ covered skin is replaced by a finer mesh that follows it; other avatars keep the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,9 +16,10 @@ import numpy as np
 
 from .. import api
 from ..errors import EiferError
+from ..heads.electrodes import is_kuramoto, sites_of
 from ..heads.landmarks import find_landmarks
 from ..heads.model import JOINT_NAMES, N_CORRECTIVES, HeadModel, SurfacePoints
-from ..heads.muscle_map import colour_stops, muscle_weights, refined_weights
+from ..heads.muscle_map import colour_stops, muscle_weights, muscles_shown, refined_weights
 from ..heads.surface import at_surface, closest_points
 from .axes import from_blender
 from .controls import armature_of, head_of, is_head, metadata
@@ -28,6 +30,7 @@ from .muscle_discs import Ground, add_discs, set_attribute
 from .muscle_legend import add_legend
 from .muscle_nodes import COLOUR, COVERED, SWITCH, WEIGHT, can_refine, map_group
 from .muscle_patch import Triangles, add_patch
+from .takes import current_take, notes_of
 from .transaction import all_or_nothing
 
 MODIFIER = "Muscle map"
@@ -80,7 +83,8 @@ def show_map(
     show : bool
     sites : mapping of str to str, optional
         Where each recorded muscle stands, for example ``{"corrugator.left": "K19"}``; by default
-        all of Fridlund's. Used when the map is made.
+        as the take that plays was recorded: at Kuramoto's electrodes and pairs, or at all of
+        Fridlund's. Used when the map is made.
 
     Raises
     ------
@@ -102,9 +106,22 @@ def show_map(
                 "Make it local first.",
             )
         make = _make_on_head if is_head(obj) else _make_on_avatar
-        make(context, obj, sites)
+        make(context, obj, sites_noted(obj) if sites is None else sites)
     if has_map(obj):
         _switch(obj, show)
+
+
+def sites_noted(obj: bpy.types.Object) -> dict[str, str] | None:
+    """Where the muscles of the take that plays were recorded; None for Fridlund's electrodes."""
+    action = current_take(obj)
+    try:
+        pairs = json.loads(notes_of(action)["channels"]) if action is not None else []
+        channels, muscles = [str(pair[0]) for pair in pairs], [str(pair[1]) for pair in pairs]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+    found = sites_of(muscles, channels)
+    shown = {muscles[k]: where for k, where in found.items() if muscles[k] in muscles_shown()}
+    return shown if any(is_kuramoto(where) for where in shown.values()) else None
 
 
 def _switch(obj: bpy.types.Object, show: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
@@ -109,3 +111,18 @@ def test_electrodes_of_kuramoto_stand_at_their_own_places(head: bpy.types.Object
     set_activity(head, **{property_of("orbicularis_oculi.left"): 1.0})
     lit = np.abs(colours(head) - rest).max(axis=1) > 0.2
     assert positions(head)[lit][:, 0].min() > 0
+
+
+def test_a_take_of_kuramotos_electrodes_shows_them_by_itself(head: bpy.types.Object) -> None:
+    track, made = take_of()
+    muscles = ("orbicularis_oculi.left", "orbicularis_oris.left", "orbicularis_oris.right")
+    activity = replace(
+        made, values=made.values[:, :3], muscles=muscles, baseline=np.ones(3), scale=np.ones(3),
+        channels=("K6 - K16", "K20", "K20"), unclamped=None,
+    )  # fmt: skip
+    api.apply_track(bpy.context, head, track, take="kuramoto", activity=activity)
+    show_map(bpy.context, head)
+    middles = positions(part(head, "electrodes"))[:2]
+    assert middles[0, 0] > 0.03
+    # K20 stands for both sides: one disc on the midline.
+    assert abs(middles[1, 0]) < 0.003
