@@ -53,7 +53,10 @@ class ChannelQuality:
         (amplitude; 0 under five seconds, where it cannot be told) and ``crosstalk`` (highest
         correlation with another channel, 0 to 1).
     over_time : numpy.ndarray
-        uint8 (n_seconds,), 0 good, 1 doubtful, 2 bad.
+        uint8 (n_seconds,), 0 good, 1 doubtful, 2 bad, by the faults that come and go.
+    series : mapping of str to numpy.ndarray
+        Each of the measures second by second (n_seconds,). A neighbour's cross-talk is seen
+        in the seconds in which this channel rests, so single high seconds are no fault.
     """
 
     channel: str
@@ -61,6 +64,7 @@ class ChannelQuality:
     findings: dict[str, tuple[str, str]] = field(default_factory=dict)
     measures: dict[str, float] = field(default_factory=dict)
     over_time: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
+    series: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
@@ -130,7 +134,8 @@ def _judge(recording: Recording, stretches: Stretches, index: int) -> ChannelQua
     partner = recording.channels[int(stretches.partner[index])]
     findings = {fault: (level, text) for fault, level, text in _findings(name, measures, partner)}
     level = max((level for level, _ in findings.values()), key=LEVELS.index, default=GOOD)
-    return ChannelQuality(name, level, findings, measures, _over_time(stretches, index))
+    series = {key: stretches.series(key)[index] for key in MEASURES}
+    return ChannelQuality(name, level, findings, measures, _over_time(stretches, index), series)
 
 
 def _findings(

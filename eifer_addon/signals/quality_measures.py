@@ -50,6 +50,8 @@ class Stretches:
         (n_channels, n_stretches), RMS in the EMG band.
     correlation : numpy.ndarray
         (n_channels, n_channels), at zero lag in the EMG band, without the mains, diagonal 0.
+    correlations : numpy.ndarray
+        (n_channels, n_stretches), with the channel that it runs along with most in that stretch.
     """
 
     length_s: float
@@ -60,6 +62,7 @@ class Stretches:
     movement_ratios: np.ndarray
     amplitudes: np.ndarray
     correlation: np.ndarray
+    correlations: np.ndarray
 
     @property
     def partner(self) -> np.ndarray:
@@ -83,6 +86,18 @@ class Stretches:
             return _percentiles(self.mains_ratios, living, 50.0)
         return _percentiles(self.movement_ratios, living, _MOVING_PERCENTILE)
 
+    def series(self, name: str) -> np.ndarray:
+        """One of `MEASURES` over time, (n_channels, n_stretches)."""
+        if name in ("flat", "clipped", "contact_lost"):
+            return np.asarray(getattr(self, name))
+        if name == "crosstalk":
+            return self.correlations
+        if name != "signal_to_rest":
+            return np.asarray(getattr(self, f"{name}s"))
+        living = ~(self.flat | self.contact_lost)
+        rest = _percentiles(self.amplitudes, living, _REST_PERCENTILE)[:, None]
+        return np.asarray(np.where(rest > 0, self.amplitudes / np.where(rest > 0, rest, 1.0), 0.0))
+
 
 def _percentiles(values: np.ndarray, living: np.ndarray, percentile: float) -> np.ndarray:
     rows = zip(values, living, strict=True)
@@ -101,7 +116,7 @@ def measure_stretches(recording: Recording) -> Stretches:
         part = _extremes(block) | {"missing": missing}
         if recording.holds_envelope:
             zero = np.zeros(missing.shape)
-            part |= {"mains": zero, "low": zero, "emg": block.mean(axis=2) ** 2}
+            part |= {"mains": zero, "low": zero, "emg": block.mean(axis=2) ** 2, "shared": zero}
         else:
             powers, common = bands.measure(block)
             part |= powers
@@ -192,8 +207,18 @@ class _Bands:
             "low": power[..., self.low].sum(axis=2) * self.scale,
             "emg": power[..., self.emg].sum(axis=2) * self.scale,
         }
-        inside = spectrum[..., self.emg].reshape(len(spectrum), -1)
-        return powers, (inside @ inside.conj().T).real
+        inside = spectrum[..., self.emg].transpose(1, 0, 2)
+        common = (inside @ inside.conj().transpose(0, 2, 1)).real
+        powers["shared"] = _highest_correlation(common).T
+        return powers, common.sum(axis=0)
+
+
+def _highest_correlation(common: np.ndarray) -> np.ndarray:
+    """Each channel's highest correlation with another, (n_stretches, n_channels), 0 to 1."""
+    own = np.sqrt(np.maximum(np.einsum("kii->ki", common), np.finfo(np.float32).tiny))
+    correlation = np.abs(common) / (own[:, :, None] * own[:, None, :])
+    np.einsum("kii->ki", correlation)[...] = 0.0
+    return np.asarray(correlation.max(axis=2))
 
 
 def _stretches(whole: dict[str, np.ndarray], shared: np.ndarray, length_s: float) -> Stretches:
@@ -225,4 +250,5 @@ def _stretches(whole: dict[str, np.ndarray], shared: np.ndarray, length_s: float
         movement_ratios=np.where(still, 0.0, whole["low"] / emg),
         amplitudes=np.sqrt(whole["emg"]),
         correlation=correlation,
+        correlations=np.where(still, 0.0, whole["shared"]),
     )

@@ -118,6 +118,23 @@ def test_faults_are_placed_in_time(clean: Recording) -> None:
     assert found.measures["contact_lost"] == pytest.approx(5 / 30)
 
 
+def test_every_measure_is_given_second_by_second(clean: Recording) -> None:
+    samples = clean.data().copy()
+    bridge = slice(round(10 * RATE), round(15 * RATE))
+    samples[1, bridge] = samples[0, bridge]
+    quality = check_quality(Recording.from_array(samples, RATE, clean.channels))
+    bridged, other = quality[clean.channels[1]], quality[clean.channels[9]]
+    assert set(bridged.series) == set(bridged.measures)
+    assert all(len(values) == SECONDS for values in bridged.series.values())
+    assert bridged.series["crosstalk"][10:15].min() > 0.99
+    assert other.series["crosstalk"][10:15].max() < 0.9
+    lost = check_quality(with_fault(clean, lose_contact))["Corr li"]
+    np.testing.assert_array_equal(np.flatnonzero(lost.series["contact_lost"]), range(10, 15))
+    assert lost.series["mains_ratio"][10:15].min() > 100 * np.median(lost.series["mains_ratio"])
+    active = quality["Zyg li"].series["signal_to_rest"]
+    assert active[3:5].min() > 5 * active.min()
+
+
 def test_bridged_and_crosstalking_channels_name_each_other(clean: Recording) -> None:
     samples = clean.data().copy()
     samples[1] = samples[0] + 0.5 * np.random.default_rng(1).standard_normal(samples.shape[1])
