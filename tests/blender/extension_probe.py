@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import addon_utils  # type: ignore[import-not-found]  # isort: skip
 MODULE = "bl_ext.user_default.eifer"
 WHEELS = ("scipy", "scipy.signal", "onnxruntime", "av", "edfio", "ai_edge_litert.interpreter")
 WHEELS += ("google.protobuf", "flatbuffers", "matplotlib.figure", "matplotlib.backends.backend_agg")
-ROUNDS = 10
+ROUNDS, STREAM_PATIENCE_S = 10, 60.0
 
 
 def state() -> dict[str, list[str]]:
@@ -128,7 +129,33 @@ def use(report: dict[str, Any]) -> None:
     modules = {name: importlib.import_module(name) for name in WHEELS}
     report["imported"] = {name: str(module.__file__) for name, module in modules.items()}
     report["numpy"] = str(importlib.import_module("numpy").__file__)
+    report["stream"] = stream()
     bpy.ops.wm.read_homefile(use_empty=True)
+
+
+def stream() -> dict[str, Any]:
+    """Play the simulated subject from the installed extension and list it."""
+    live = f"{MODULE}.eifer_addon.live"
+    player = importlib.import_module(f"{live}.player").Player()
+    watch = importlib.import_module(f"{live}.source_watch").SourceWatch()
+    player.start()
+    watch.start()
+    end = time.monotonic() + STREAM_PATIENCE_S
+    state, listed = player.poll(), watch.poll()
+    while time.monotonic() < end and not (state.state == "playing" and len(listed) == 2):
+        time.sleep(0.1)
+        state, listed = player.poll(), watch.poll()
+    loaded = Path(f"/proc/{player._child.pid}/maps").read_text(encoding="utf-8")
+    player.close()
+    watch.close()
+    return {
+        "state": state.state,
+        "sentence": state.sentence,
+        "listed": [facts.name for facts in listed],
+        "error": str(watch.error),
+        "library": sorted({line.split()[-1] for line in loaded.splitlines() if "liblsl" in line}),
+        "in_blender": "liblsl" in Path("/proc/self/maps").read_text(encoding="utf-8"),
+    }
 
 
 def main(archive: str, result: str) -> None:

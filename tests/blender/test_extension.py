@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lsl_settings import use_loopback_only
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LABEL = f"linux_x64-cp{sys.version_info.major}{sys.version_info.minor}"
@@ -76,6 +77,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "BLENDER_USER_RESOURCES": str(folder / "user"),
         "HOME": str(folder),
         "PYTHONPATH": str(folder / "site-packages"),
+        "LSLAPICFG": str(use_loopback_only()),
     }
     # -S leaves out this environment's packages, so that only the zip's wheels can be found.
     done = subprocess.run(
@@ -110,6 +112,16 @@ def test_the_script_api_answers_inside_blender(report: dict[str, Any]) -> None:
     assert report["api_vertices"] == report["vertices"]
 
 
+def test_the_simulated_subject_streams_with_the_zips_own_liblsl(report: dict[str, Any]) -> None:
+    seen = report["stream"]
+    assert seen["state"] == "playing", seen
+    assert len(seen["listed"]) == 2, seen
+    assert [path.rpartition("/user/extensions/")[2] for path in seen["library"]] == [
+        "user_default/eifer/eifer_addon/assets/liblsl.so"
+    ]
+    assert not seen["in_blender"], "liblsl was loaded in Blender's own process"
+
+
 @pytest.mark.parametrize(
     "what", ["classes", "handlers", "timers", "keymaps", "properties", "menus"]
 )
@@ -136,9 +148,8 @@ def test_the_zip_holds_what_it_should_and_stays_small() -> None:
     assert archive.stat().st_size < 200 * 1000 * 1000
     with zipfile.ZipFile(archive) as opened:
         names = opened.namelist()
-    assert {"eifer_addon/assets/open_head.npz", "eifer_addon/assets/face_landmarker.task"} <= set(
-        names
-    )
+    assets = ("open_head.npz", "face_landmarker.task", "liblsl.so")
+    assert {f"eifer_addon/assets/{name}" for name in assets} <= set(names)
     assert {"blender_manifest.toml", "__init__.py", "LICENSE", "THIRD_PARTY.md"} <= set(names)
     unwanted = (
         "tests/",
