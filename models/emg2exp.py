@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..eifer_addon.errors import EiferError
+from ..eifer_addon.seals import RECIPE, opened_note, sealed
 from ..eifer_addon.signals.activity import Activity
-from ..eifer_addon.signals.origin import RECIPE, opened_note, sealed
 from ..eifer_addon.spaces import get_space
 from ..eifer_addon.track import ExpressionTrack
 from ..eifer_addon.version import software_version

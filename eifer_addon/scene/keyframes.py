@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from ..errors import EiferError
-from ..signals.origin import RECIPE, note_of_track
+from ..seals import RECIPE, note_of_track
 from ..track import ExpressionTrack
 from ..version import software_version
 from .actions import HAS_SLOTS, CurveWriter, Take, bag_of, curves, play, playing

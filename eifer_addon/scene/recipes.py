@@ -18,8 +18,9 @@ import bpy
 
 from .. import api
 from ..errors import EiferError
+from ..seals import RECIPE
 from ..signals.edits import Edits
-from ..signals.origin import FORMAT_VERSION, RECIPE, hash_of
+from ..signals.origin import FORMAT_VERSION, hash_of
 from ..signals.pairs import with_pairs
 from .keyframes import PREFIX
 

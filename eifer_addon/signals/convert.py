@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import EiferError
+from ..seals import RECIPE, sealed
 from .activity import Activity
 from .causal import CausalChain
 from .crosstalk import unmix_by_profile
@@ -19,7 +20,7 @@ from .filters import FLAT, find_mains
 from .montage import Montage
 from .montage_recording import required
 from .normalise import load_document, normalise
-from .origin import RECIPE, origin_of, sealed
+from .origin import origin_of
 from .pairs import with_pairs
 from .presets import Preset, get_preset
 from .readers.base import check_finite, check_rate, file_name

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import EiferError
+from ..seals import RECIPE, opened_note, sealed
 from .activity import Activity
 from .montage import muscle_names
 from .one_euro import OneEuro, one_euro_delay_ms
-from .origin import RECIPE, opened_note, sealed
 from .recording import Recording
 
 FORMAT_VERSION = 1

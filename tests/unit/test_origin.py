@@ -10,9 +10,9 @@ import pytest
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon.errors import Cancelled, EiferError
+from eifer.eifer_addon.seals import RECIPE, opened_note
 from eifer.eifer_addon.signals.activity import Activity
 from eifer.eifer_addon.signals.edits import Edits
-from eifer.eifer_addon.signals.origin import RECIPE, opened_note
 
 RATE_HZ = 1000.0
 NAMES = ("Zygomaticus_l", "Zygomaticus_r", "Corrugator_l", "Corrugator_r", "Mentalis_l")
