@@ -34,9 +34,25 @@ PROBES = ROOT / "tests" / "blender"
 IMAGES = ROOT / "docs" / "images"
 SIMULATE = """
 import sys
+import numpy as np
+from eifer.eifer_addon.signals.recording import Recording
 from eifer.eifer_addon.signals.edf_writer import write_edf
 from eifer.models.synthetic.physiology import simulate_recording
-write_edf(simulate_recording(duration_s=20.0)[0], sys.argv[1])
+clean = simulate_recording(duration_s=20.0)[0]
+write_edf(clean, sys.argv[1] + "/simulated.edf")
+samples = clean.data().copy()
+samples[5] = 0.0
+samples[8] += 3000 * np.sin(2 * np.pi * 50 * np.arange(samples.shape[1]) / clean.rate_hz)
+channels, units = (*clean.channels, "Thermometer"), (*clean.units, "C")
+samples = np.vstack([samples, np.full(samples.shape[1], 36.5)])
+faulty = Recording.from_array(samples, clean.rate_hz, channels, units=units,
+                              events=clean.events, source=clean.source)
+write_edf(faulty, sys.argv[1] + "/session.edf")
+write_edf(simulate_recording(duration_s=240.0)[0], sys.argv[1] + "/long.edf")
+short = simulate_recording(duration_s=2.0)[0]
+table = "\\n".join(",".join(f"{x:.3f}" for x in row) for row in short.data().T)
+with open(sys.argv[1] + "/no-rate.csv", "w", encoding="utf-8") as stream:
+    stream.write(",".join(short.channels) + "\\n" + table)
 """
 
 
@@ -117,8 +133,9 @@ def install_extension() -> None:
     shutil.rmtree(WORK.parent, ignore_errors=True)
     WORK.mkdir(parents=True)
     shutil.copy2(archive, WORK / "eifer.zip")
-    for probe in PROBES.glob("*_probe.py"):
-        shutil.copy2(probe, WORK / probe.name)
+    for pattern in ("*_probe.py", "window_*.py"):
+        for probe in PROBES.glob(pattern):
+            shutil.copy2(probe, WORK / probe.name)
     # The splash screen would lie over what the window shows.
     inside(
         "blender", "-b", "--factory-startup", "--python-exit-code", "1", "--python-expr",
@@ -131,8 +148,8 @@ def install_extension() -> None:
 
 
 def simulate_recording() -> None:
-    """Put a simulated recording where Blender finds it."""
-    subprocess.run([sys.executable, "-c", SIMULATE, str(WORK / "simulated.edf")], check=True)
+    """Put simulated recordings where Blender finds them."""
+    subprocess.run([sys.executable, "-c", SIMULATE, str(WORK)], check=True, timeout=300)
 
 
 def check_background() -> None:
@@ -204,7 +221,7 @@ def check_window() -> None:
         "xvfb-run", "-a", "-s", "-screen 0 1600x900x24",
         "blender", "--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate",
         "--python-exit-code", "1", "--python", "/home/artist/check/window_probe.py",
-        "--", "/home/artist/check/simulated.edf", "/home/artist/check/shots",
+        "--", "/home/artist/check", "/home/artist/check/shots",
         timeout=600,
     )  # fmt: skip
     print(done.stdout.strip().splitlines()[-1])

@@ -8,6 +8,7 @@ import bpy
 
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.controls import head_of
+from ..eifer_addon.scene.edits import activity_of
 from ..eifer_addon.scene.mappings import mapping_presets
 from ..eifer_addon.scene.several import apply_to_several
 from ..eifer_addon.scene.takes import current_take, notes_of, track_from_object
@@ -54,6 +55,12 @@ class EIFER_OT_apply_track_to_selected(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
+    activity: bpy.props.BoolProperty(
+        name="Muscle activity",
+        description="Keep the muscle activity with the takes, for the muscle map",
+        default=True,
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Something has to be selected, in object mode."""
@@ -75,8 +82,9 @@ class EIFER_OT_apply_track_to_selected(bpy.types.Operator):
             obj for obj in context.selected_objects if source is None or head_of(obj) != source
         ]
         written = apply_to_several(
-            context, others, track, self.take or name, mapping=self._mapping(), frame_start=start
-        )
+            context, others, track, self.take or name, mapping=self._mapping(), frame_start=start,
+            activity=activity_of(source) if self.activity and source is not None else None,
+        )  # fmt: skip
         self.report({"INFO"}, f"Wrote the take on {', '.join(written)}")
 
     def _track(

@@ -33,10 +33,17 @@ class VIEW3D_PT_eifer_take_edits(bpy.types.Panel):
         layout = self.layout
         action = _take(context)
         assert action is not None
+        shown = avatar_of(context.object)
         row = layout.row(align=True)
         row.scale_y = 1.4
         row.operator("eifer.remake_take", icon="FILE_REFRESH")
         row.operator("eifer.remake_take", text="", icon="DUPLICATE").as_new = True
+        others = [obj for obj in context.selected_objects if avatar_of(obj) not in (None, shown)]
+        if others:
+            several = layout.operator(
+                "eifer.remake_take", text="On all selected avatars", icon="COMMUNITY"
+            )
+            several.selected = True
         settings = settings_of(action)
         layout.label(text=state_line(action, recipe_of(action)))
         if settings is not None:

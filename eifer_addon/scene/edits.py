@@ -99,6 +99,22 @@ def remake_take(
     return action
 
 
+def activity_of(obj: bpy.types.Object) -> Activity | None:
+    """The edited activity behind the take that an avatar plays.
+
+    None where the take remembers no recording, or the recording is not there any more.
+    """
+    action = current_take(obj)
+    if action is None or not has_recipe(action):
+        return None
+    recipe = recipe_of(action)
+    try:
+        made = recipe.activity(find_recording(recipe))
+    except EiferError:
+        return None
+    return apply_edits(made, recipe.edits.changed({"preset": ""}))
+
+
 def remake_others(
     context: bpy.types.Context, obj: bpy.types.Object, recipe: Recipe, **options: Any
 ) -> list[str]:

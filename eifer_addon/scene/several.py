@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -20,6 +21,9 @@ from .keyframes import blocks_of, restored_on_failure
 from .mappings import MappingTable, get_mapping
 from .transaction import all_or_nothing
 
+if TYPE_CHECKING:
+    from ..signals.activity import Activity
+
 
 def apply_to_several(
     context: bpy.types.Context,
@@ -29,6 +33,7 @@ def apply_to_several(
     *,
     mapping: str | Path | None = None,
     frame_start: float | None = None,
+    activity: Activity | None = None,
 ) -> dict[str, bpy.types.Action]:
     """Write a track on every object that can take it, each with an action of its own.
 
@@ -46,6 +51,8 @@ def apply_to_several(
         For avatars that are not ours, as for :func:`.any_rig.fit_mapping`.
     frame_start : float, optional
         Scene frame of time 0.
+    activity : Activity, optional
+        What the track was made of; the takes keep it for the muscle map.
 
     Returns
     -------
@@ -70,7 +77,7 @@ def apply_to_several(
             own = is_head(obj) and track.space.basis == metadata(obj)["head"]
             written[obj.name] = api.apply_track(
                 context, obj, track if own or track.space.name == ARKIT52.name else hub(),
-                take=f"{take} {obj.name}", frame_start=frame_start,
+                take=f"{take} {obj.name}", frame_start=frame_start, activity=activity,
                 **({} if is_head(obj) else {"mapping": table}),
             )  # fmt: skip
     if refused:

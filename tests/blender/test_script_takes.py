@@ -272,6 +272,7 @@ def test_one_edit_reaches_all_selected_avatars_of_the_recording(
     choose(first, second, twin, rigged)
     assert bpy.ops.eifer.apply_track_to_selected() == {"FINISHED"}
     for obj in (first, second, twin):
+        assert has_activity(obj)
         assert recipe_of(current_take(obj)).sha256 == recipe_of(current_take(rigged)).sha256
     choose(first, twin, rigged)
     left_alone = points(second.data.shape_keys)
