@@ -65,6 +65,8 @@ def run(options: argparse.Namespace) -> Result:
             wait=options.wait, seed=options.seed,
             scheme=options.scheme, **choices,
         )  # fmt: skip
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
     text = (
         f"{report.n_samples} samples at {report.rate_hz:g} Hz were sent in "
         f"{report.elapsed_s:.2f} s, with {report.n_markers} markers and {report.n_seams} seams; "
