@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +14,12 @@ from eifer.eifer_addon.live.pipeline import Frames, LivePipeline
 from eifer.eifer_addon.live.session import LiveSession, Snapshot
 from eifer.eifer_addon.signals.montage import muscle_names
 from eifer.eifer_addon.signals.recording import Recording
+from eifer.eifer_addon.spaces import ARKIT_NAMES
 from eifer.models.cards import CARD_KEY, ModelCard
 
 RATE_HZ = 1000.0
 CHANNELS = tuple(f"{muscle} {side}" for muscle in muscle_names() for side in ("left", "right"))
+MUSCLES = tuple(f"{muscle}.{side}" for muscle in muscle_names() for side in ("left", "right"))
 #: A machine that runs other tests beside may be slow to start a process.
 PATIENCE_S = 60.0
 
@@ -53,49 +56,26 @@ def random_cuts(n: int, longest: int, seed: int) -> list[int]:
 def write_model(path: Path, kind: str, rate_hz: float | None = None, context: int = 4) -> Path:
     """A network with weights from a fixed seed, of the kind "frame", "window" or "recurrent"."""
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
 
-    muscles = tuple(f"{m}.{s}" for m in muscle_names() for s in ("left", "right"))
-    from eifer.eifer_addon.spaces import ARKIT_NAMES
+    context = context if kind == "window" else 1
+    states = {"state": "next_state"} if kind == "recurrent" else {}
+    n, m = len(MUSCLES), len(ARKIT_NAMES)
+    axes = ["batch", context, n] if kind == "window" else ["batch", n]
+    shapes = {"activity": axes, "state": ["batch", m]}
+    gives = {"coefficients": ["batch", m], "next_state": ["batch", m]}
 
-    rng = np.random.default_rng(5)
-    n, m = len(muscles), len(ARKIT_NAMES)
+    def tensors(named: dict[str, list[Any]], count: int) -> list[Any]:
+        value = helper.make_tensor_value_info
+        return [value(name, TensorProto.FLOAT, named[name]) for name in list(named)[:count]]
 
-    def constant(name: str, shape: tuple[int, ...]) -> Any:
-        return numpy_helper.from_array(rng.normal(size=shape).astype(np.float32) / n, name)
-
-    value = helper.make_tensor_value_info
-    states: dict[str, str] = {}
-    inputs = [value("activity", TensorProto.FLOAT, ["batch", n])]
-    gives = [value("coefficients", TensorProto.FLOAT, ["batch", m])]
-    if kind == "frame":
-        constants = [constant("w", (n, m))]
-        nodes = [helper.make_node("MatMul", ["activity", "w"], ["coefficients"])]
-        context = 1
-    elif kind == "window":
-        inputs = [value("activity", TensorProto.FLOAT, ["batch", context, n])]
-        constants = [constant("w", (context * n, m))]
-        nodes = [
-            helper.make_node("Flatten", ["activity"], ["flat"], axis=1),
-            helper.make_node("MatMul", ["flat", "w"], ["coefficients"]),
-        ]
-    else:
-        states, context = {"state": "next_state"}, 1
-        inputs.append(value("state", TensorProto.FLOAT, ["batch", m]))
-        gives.append(value("next_state", TensorProto.FLOAT, ["batch", m]))
-        half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
-        constants = [constant("w", (n, m)), half]
-        nodes = [
-            helper.make_node("MatMul", ["activity", "w"], ["new"]),
-            helper.make_node("Mul", ["state", "half"], ["old"]),
-            helper.make_node("Add", ["new", "old"], ["next_state"]),
-            helper.make_node("Tanh", ["next_state"], ["coefficients"]),
-        ]
-    graph = helper.make_graph(nodes, "test", inputs, gives, constants)
+    nodes, constants = _network(kind, context * n, m)
+    count = 1 + len(states)
+    graph = helper.make_graph(nodes, kind, tensors(shapes, count), tensors(gives, count), constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
     card = ModelCard(
-        path.stem, "emg2exp", muscles, ARKIT_NAMES, "arkit52", rate_hz=rate_hz, context=context,
+        path.stem, "emg2exp", MUSCLES, ARKIT_NAMES, "arkit52", rate_hz=rate_hz, context=context,
         states=states,
     )  # fmt: skip
     entry = model.metadata_props.add()
@@ -104,10 +84,30 @@ def write_model(path: Path, kind: str, rate_hz: float | None = None, context: in
     return path
 
 
+def _network(kind: str, n: int, m: int) -> tuple[list[Any], list[Any]]:
+    """Nodes and constants."""
+    from onnx import helper, numpy_helper
+
+    node = helper.make_node
+    rng = np.random.default_rng(5)
+    constants = [
+        numpy_helper.from_array(rng.normal(size=(n, m)).astype(np.float32) / n, "weights"),
+        numpy_helper.from_array(np.array(0.5, np.float32), "half"),
+    ]
+    if kind == "recurrent":
+        return [
+            node("MatMul", ["activity", "weights"], ["new"]),
+            node("Mul", ["state", "half"], ["old"]),
+            node("Add", ["new", "old"], ["next_state"]),
+            node("Tanh", ["next_state"], ["coefficients"]),
+        ], constants
+    flat = "flat" if kind == "window" else "activity"
+    first = [node("Flatten", ["activity"], ["flat"], axis=1)] if kind == "window" else []
+    return [*first, node("MatMul", [flat, "weights"], ["coefficients"])], constants[:1]
+
+
 def watch(session: LiveSession, patience_s: float = PATIENCE_S) -> Iterator[Snapshot]:
     """Snapshots, one every few milliseconds, for `patience_s` at most."""
-    import time
-
     until = time.monotonic() + patience_s
     while time.monotonic() < until:
         yield session.poll()

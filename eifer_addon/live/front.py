@@ -120,7 +120,8 @@ class ChannelFront:
         values = self._unmixed(samples)
         n = values.shape[1]
         finite = np.isfinite(values)
-        lost, returns = None, ()
+        lost: np.ndarray | None = None
+        returns: tuple[Return, ...] = ()
         if not finite.all() or (self._seen - self._last_lost <= self._recovery).any():
             returns = self._returns(finite)
             values, lost = self._hold(values, finite)

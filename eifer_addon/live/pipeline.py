@@ -39,10 +39,7 @@ FRAME_RATE_HZ = 500.0
 LISTENING_S = 4.0
 _SAME_HUM_HZ = 0.15
 _BLOCK_S = 1.0
-_VOLTS = {
-    "V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9,
-    "volts": 1.0, "millivolts": 1e-3, "microvolts": 1e-6, "nanovolts": 1e-9,
-}  # fmt: skip
+_VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9}
 
 
 @dataclass(frozen=True)

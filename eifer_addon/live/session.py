@@ -28,7 +28,7 @@ STATES = ("starting", "searching", "connected", "lost", "failed", "stopped")
 #: A child that gives no sign of life for so long hangs.
 _HANG_S, _START_S = 5.0, 30.0
 #: So many deaths within so long are no accident.
-_MOST_DEATHS, _DEATHS_S = 4, 20.0
+_MOST_DEATHS, _DEATHS_S = 4, 120.0
 _STOP_S = 5.0
 _NAMELESS = "take"
 

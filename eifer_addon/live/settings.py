@@ -9,7 +9,6 @@ from typing import Any
 
 from ..errors import EiferError
 from ..signals.one_euro import one_euro_delay_ms
-from ..signals.presets import get_preset
 from .stream_facts import StreamSelector
 
 FORMAT_VERSION = 1
@@ -154,7 +153,6 @@ class LiveSettings:
             raise EiferError(f"Mains of {self.mains_hz:g} Hz cannot be.", "Choose 50, 60 or 0.")
         if self.unmix and self.profile is None:
             raise EiferError("Unmixing needs a profile.", "Give one, or leave unmixing off.")
-        get_preset(self.preset)
 
     def with_conditioning(self, conditioning: Conditioning) -> LiveSettings:
         """The same with other conditioning."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..errors import EiferError
-from ..signals.readers.base import one_line, plain_unit, unique_names
+from ..signals.words import one_line, plain_unit, unique_names
 
 #: A stream with more channels is no recording of a face; its channels get no names.
 MOST_CHANNELS = 4096

@@ -159,7 +159,7 @@ def test_a_damaged_chunk_costs_itself_alone(tmp_path: Path) -> None:
 def test_a_gap_is_a_break_and_is_never_filled(tmp_path: Path) -> None:
     samples = samples_of("f4", 500)
     path = write(tmp_path / "take.eiflog", samples, gap_at=200)
-    with pytest.raises(EiferError, match="0: 200 samples from 0.0 s to 0.2 s, 1: 300 samples"):
+    with pytest.raises(EiferError, match=r"0: 200 samples from 0\.0 s to 0\.2 s, 1: 300 samples"):
         read_recording(path)
     np.testing.assert_array_equal(read_journal(path, 1).data(), samples[200:].T)
     with pytest.raises(EiferError, match="no stretch 2"):

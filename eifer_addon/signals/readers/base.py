@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from ...errors import EiferError
+from .. import words
 from ..recording import Recording
 
+#: Readers find here all that they share.
+one_line, plain_unit, unique_names = words.one_line, words.plain_unit, words.unique_names
 #: Below this rate no facial EMG is left: its band is 20 to 450 Hz, so 100 Hz keeps 20 to 45 Hz.
 LOWEST_RAW_RATE_HZ = 100.0
 #: Above this a header is wrong: no EMG amplifier samples faster.
 HIGHEST_RATE_HZ = 1e6
 _FRAMES_NAMED = 5
-#: As LSL's streams (microvolts) and TMSi's files (uVolt) write it.
-_SPELLED_VOLTS = re.compile(r"(micro|milli|nano|[umn]?)volts?", re.IGNORECASE)
 #: One row of what `eifer inspect` prints.
 Row = dict[str, Any]
 
@@ -180,36 +180,9 @@ def check_finite(recording_name: str, channel: str, samples: np.ndarray, rate_hz
     )
 
 
-def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
-    """Names made unique by numbering repeats, and a note for each change."""
-    seen: dict[str, int] = {}
-    unique, notes = [], []
-    for index, raw in enumerate(names):
-        name = one_line(raw) or f"channel {index + 1}"
-        count = seen[name] = seen.get(name, 0) + 1
-        if count > 1:
-            notes.append(
-                f"The channel name '{name}' occurs again; it is called '{name} ({count})'."
-            )
-        unique.append(name if count == 1 else f"{name} ({count})")
-    return tuple(unique), notes
-
-
 def file_name(recording: Recording) -> str:
     """The short name of a recording for sentences."""
     return Path(str(recording.source.get("file", "The recording"))).name
-
-
-def plain_unit(text: str) -> str:
-    """A unit as the rest of the package writes it: ``uV`` for every kind of micro, ``?`` for none.
-
-    ``Â`` is what is left of a micro sign whose two bytes of UTF-8 were read as Latin-1.
-    """
-    unit = one_line(text).replace("Â", "").replace("µ", "u").replace("μ", "u")
-    spelled = _SPELLED_VOLTS.fullmatch(unit)
-    if spelled:
-        return {"micro": "u", "milli": "m", "nano": "n"}.get(spelled[1].lower(), spelled[1]) + "V"
-    return unit or "?"
 
 
 def channel_rows(
@@ -226,11 +199,6 @@ def damaged(path: Path, kind: str, why: str) -> EiferError:
     """The error for a file whose content contradicts itself."""
     reason = one_line(why).rstrip(".")
     return EiferError(f"{path.name} is a damaged {kind}: {reason}.", "Copy or export it again.")
-
-
-def one_line(text: str) -> str:
-    """A text from a file without line breaks and control characters, for names and sentences."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _index(name: str, value: Any) -> int:
