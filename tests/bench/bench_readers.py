@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import big_files
 
 RATE, CHANNELS, SECONDS = 4096, 64, int(os.environ.get("EIFER_BENCH_SECONDS", "600"))
-BUDGET_S, BUDGET_MB, PATIENCE_S = 6.0, 1000.0, 900
+#: The memory is that beside the pages of the file, which are mapped and which the system takes back.
+BUDGET_S, BUDGET_MB, PATIENCE_S = 6.0, 500.0, 900
 WRITERS = {**big_files.SLICED, "h5": big_files.hdf5}
 PEERS = {
     "edf": ("edfio", "mne"), "bdf": ("edfio", "mne"), "vhdr": ("mne",), "xdf": ("pyxdf",),
@@ -92,14 +93,15 @@ def measured(run: str, path: Path) -> tuple[float, float, float]:
 
 
 def measure() -> dict[str, tuple[float, float, float]]:
-    """All figures, printed as a table; the key is the format, then the run."""
-    figures = {}
+    """All figures, printed as a table; the key is the format (its MB), or the format and the run."""
+    figures: dict[str, tuple[float, float, float]] = {}
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"\n{SECONDS} s x {CHANNELS} channels x {RATE} Hz; load average {load}")
     with tempfile.TemporaryDirectory() as folder:
         for suffix, write in WRITERS.items():
             path = write(Path(folder) / f"a.{suffix}", CHANNELS, RATE, SECONDS)
             size = sum(file.stat().st_size for file in Path(folder).iterdir())
+            figures[suffix] = (size / 1e6, 0.0, 0.0)
             for run in ("eifer", "one second", *PEERS[suffix]):
                 if run in RUNS and (
                     run in ("eifer", "one second") or importlib.util.find_spec(run)
@@ -117,7 +119,7 @@ def test_every_format_that_is_sliced_in_place_is_read_within_the_budget() -> Non
     for suffix in big_files.SLICED:
         _, cpu, memory = figures[f"{suffix} eifer"]
         assert cpu <= BUDGET_S, suffix
-        assert memory <= BUDGET_MB, suffix
+        assert memory - figures[suffix][0] <= BUDGET_MB, suffix
 
 
 if __name__ == "__main__":
