@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import big_files
 
 RATE, CHANNELS, SECONDS = 4096, 64, int(os.environ.get("EIFER_BENCH_SECONDS", "600"))
-#: The memory is that beside the pages of the file, which are mapped and which the system takes back.
+#: Memory beside the pages of the file, which are mapped and which the system takes back.
 BUDGET_S, BUDGET_MB, PATIENCE_S = 6.0, 500.0, 900
 WRITERS = {**big_files.SLICED, "h5": big_files.hdf5}
 PEERS = {
@@ -93,7 +93,7 @@ def measured(run: str, path: Path) -> tuple[float, float, float]:
 
 
 def measure() -> dict[str, tuple[float, float, float]]:
-    """All figures, printed as a table; the key is the format (its MB), or the format and the run."""
+    """All figures, printed as a table; keys are the format (its MB), and the format and the run."""
     figures: dict[str, tuple[float, float, float]] = {}
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"\n{SECONDS} s x {CHANNELS} channels x {RATE} Hz; load average {load}")
