@@ -126,6 +126,25 @@ class ImportOptions:
     recording: _part("recording", "Recording", "Which recording of the BIDS-EMG folder", ONCE)
     clip: _part("clip", "Clip", "Which clip of the MMM or MaM folder", ONCE)
     montage_file: _file("Montage", "Which channel is which muscle (.json); empty goes by the names")
+    scheme: bpy.props.EnumProperty(
+        name="Electrode codes",
+        description="Which scheme codes such as F1 or E1 in the channels' names belong to",
+        items=(
+            ("auto", "As recognised", "The scheme that the codes fit"),
+            ("fridlund", "Fridlund", "F1 to F22, bipolar"),
+            ("kuramoto", "Kuramoto", "K1 to K24 or E1 to E24, monopolar"),
+        ),
+    )
+    sides: bpy.props.EnumProperty(
+        name="Recorded side",
+        description="Which side of the subject's face was recorded",
+        items=(
+            ("both", "Both", "The names say the subject's own sides"),
+            ("left", "Left only", "Channels without a side stand for the left"),
+            ("right", "Right only", "Channels without a side stand for the right"),
+            ("swap", "As in the picture", "The names mean the sides as one sees them in a film"),
+        ),
+    )
     repair: bpy.props.StringProperty(
         name="Repair",
         description="What is done about bad channels, as 'Corr li=mirror, Zyg re=drop'",
@@ -213,6 +232,7 @@ def choices_of(operator: Any) -> list[Choices]:
     shared = {
         "frame_start": operator.frame_start, "extend": operator.extend, "preset": operator.preset,
         "montage": _path(operator.montage_file), "profile": _path(operator.profile_file),
+        "scheme": operator.scheme, "sides": operator.sides,
         "repair": _repairs(operator.repair), "unmix": operator.unmix,
         "model": _path(operator.model_file), "fill": operator.fill, "edits": _edits(operator),
     }  # fmt: skip
@@ -268,7 +288,7 @@ def draw_options(operator: Any, context: bpy.types.Context) -> None:
         layout.prop(operator, "whole_folder")
     layout.prop(operator, "preset")
     for title, names in (
-        ("Channels", ("montage_file", "repair")),
+        ("Channels", ("montage_file", "scheme", "sides", "repair")),
         ("Calibration and model", ("profile_file", "unmix", "model_file", "fill")),
         ("Edits", _EDITS),
         ("Scene", ("take", "frame_start", "extend")),

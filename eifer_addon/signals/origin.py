@@ -11,13 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import sha256_of
-from ..seals import RECIPE as RECIPE
-from ..seals import opened_note as opened_note
-from ..seals import sealed as sealed
+from ..seals import RECIPE, opened_note, sealed
 
 if TYPE_CHECKING:
     from .montage import Montage
     from .recording import Recording
+
+__all__ = [
+    "FORMAT_VERSION",
+    "RECIPE",
+    "hash_of",
+    "mapping_of",
+    "opened_note",
+    "origin_of",
+    "sealed",
+]
 
 FORMAT_VERSION = 1
 #: Headers are smaller than this many bytes.

@@ -237,6 +237,18 @@ def test_every_choice_reaches_the_take_and_its_recipe(recording: Path, tmp_path:
     assert "zygomaticus.left" in str(notes_of(current_take(head()))["mirrored_muscles"])
 
 
+def test_the_recorded_side_is_asked_for_like_on_the_command_line(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    seconds = np.arange(4000) / 1000
+    data = random.normal(size=(4000, 2)) * (1 + 40 * (np.sin(seconds * 2) > 0.5))[:, None]
+    table = np.column_stack([seconds, data])
+    path = tmp_path / "one.csv"
+    np.savetxt(path, table, delimiter=",", comments="", header="time,Zygomaticus,Corrugator")
+    bpy.ops.eifer.import_recording(filepath=str(path), sides="right")
+    recipe = recipe_of(current_take(head()))
+    assert recipe.montage == {"Zygomaticus": "zygomaticus.right", "Corrugator": "corrugator.right"}
+
+
 def test_unmixing_without_a_profile_is_one_sentence(recording: Path) -> None:
     before = state()
     with pytest.raises(RuntimeError, match="Unmixing needs a profile"):
@@ -271,6 +283,7 @@ def dialog_values(**values: Any) -> dict[str, Any]:
         name: getattr(rna[name], "default", None)
         for name in import_options.ImportOptions.__annotations__
     }
+    # Of an enumeration filled late, Blender knows no default here.
     return usual | {"preset": "clinical", "files": []} | values
 
 

@@ -54,7 +54,6 @@ def ask_for_a_rate() -> Iterator[float]:
     screenshot("import-asks")
     press("RET")
     yield 2.0
-    screenshot("import-asks-again")
     assert not bpy.context.window_manager.eifer.busy
     assert not bpy.data.actions, "a recording without a rate became a take"
     press("ESC")
@@ -121,7 +120,6 @@ def channels_and_edits() -> Iterator[float]:
     away()
     yield 1.0
     screenshot("recordings-edits", sidebar)
-    screenshot("recordings-window")
     assert invoke(bpy.ops.eifer.remake_take) == {"FINISHED"}
     assert settings.channels[bad[0]].repair == "mirror"
     yield 1.0
