@@ -24,6 +24,9 @@ _LOOSE_SCORE, _PREFIX_SCORE, _SPELLING_SCORE, _NUMBERED_SCORE = 0.6, 0.8, 0.9, 0
 #: A worse spelling than this is another word.
 _LEAST_SIMILARITY = 0.84
 _SHORTEST_PREFIX = 3
+#: What a monopolar channel was measured against, as EDF's labels say it ("Zyg re-Ref").
+_AGAINST = re.compile(r"\s*[-–/]\s*(ref|a1|a2|m1|m2|avg|car|gnd)\s*$", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s*[-–/:]\s*")
 _MARKS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
@@ -100,7 +103,7 @@ def plain_words(name: str) -> str:
 def telling_words(name: str) -> list[str]:
     """The words of a name without those that say nothing, such as "emg" or "ch"."""
     noise = read_table("muscles.json")["noise"]
-    words = plain_words(name).split()
+    words = plain_words(_AGAINST.sub("", name)).split()
     if len(words) > 1:  # the number of a channel before its name: "Ch1 Zyg re", "03 Corr li"
         words = [word for word in words[:-1] if word.rstrip("0123456789") not in noise] + words[-1:]
         while len(words) > 1 and words[0].isdigit():
@@ -116,12 +119,28 @@ def side_of_word(word: str) -> str | None:
 
 def match_name(name: str) -> ChannelMatch:
     """The muscle and side that a name says in words."""
+    match = _match_numbered(name)
+    parts = _BETWEEN.split(_AGAINST.sub("", name).strip())
+    if match.muscle is None and len(parts) == 2:  # "ZygR1-ZygR2": bipolar already
+        first, second = (_match_numbered(part) for part in parts)
+        if first.muscle is not None and first.target == second.target:
+            return replace(first, channel=name)
+    return match
+
+
+def _match_numbered(name: str) -> ChannelMatch:
     words = telling_words(name)
     match = _match_words(name, words)
-    if match.muscle is None and len(words) > 1 and words[-1].isdigit():
-        match = _match_words(name, words[:-1])  # "Zyg re 1", without a second electrode
-        match = replace(match, score=round(match.score * _NUMBERED_SCORE, 2))
-    return match
+    if match.muscle is not None or not words:
+        return match
+    if words[-1].isdigit() and len(words) > 1:
+        words = words[:-1]  # "Zyg re 1", without a second electrode
+    elif words[-1].rstrip("0123456789") != words[-1]:
+        words = [*words[:-1], words[-1].rstrip("0123456789")]
+    else:
+        return match
+    match = _match_words(name, [word for word in words if word])
+    return replace(match, score=round(match.score * _NUMBERED_SCORE, 2))
 
 
 def _match_words(name: str, words: list[str]) -> ChannelMatch:

@@ -10,9 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..errors import EiferError
-from .montage_names import ChannelMatch, match_name, muscles, read_table, telling_words
+from .montage_names import (
+    ChannelMatch,
+    match_name,
+    muscles,
+    read_table,
+    side_of_word,
+    telling_words,
+)
 
 SCHEMES = ("auto", "fridlund", "kuramoto")
 #: Beside these, F3 or F7 is a position of the 10-20 EEG system, not of Fridlund's scheme.
@@ -22,6 +30,8 @@ _CODE = re.compile(r"([fke])0?(\d{1,2})")
 _ENOUGH_E = 12
 #: Plain numbering runs through 11, 12, 21 to 23, which Kuramoto's scheme leaves out.
 _BEYOND_PLAIN = 13
+#: Of a name whose code says something else than its words.
+_CONTRADICTED = 0.5
 
 
 def check_scheme(scheme: str) -> str:
@@ -97,18 +107,45 @@ def _letters(names: Sequence[str], scheme: str) -> frozenset[str]:
 
 
 def _code(name: str) -> tuple[str, int] | None:
-    code = _CODE.fullmatch("".join(telling_words(name)))
+    """Letter and number of a name that is a code and nothing else."""
+    words = telling_words(name)
+    # "F 19" is a code, "F1 9" is the ninth of something.
+    joined = "".join(words) if len(words) == 1 or (words and words[0] in "fke") else ""
+    code = _CODE.fullmatch(joined)
     return None if code is None else (code[1], int(code[2]))
 
 
 def _match(name: str, letters: frozenset[str]) -> ChannelMatch:
     code = _code(name)
     if code is None or code[0] not in letters:
-        return match_name(name)
+        return _match_both(name, letters)
+    return _of_code(name, code)
+
+
+def _of_code(name: str, code: tuple[str, int]) -> ChannelMatch:
     letter, number = code
-    if letter == "f":
-        return _fridlund(name, number) or ChannelMatch(name)
-    return _kuramoto(name, number) or ChannelMatch(name)
+    found = _fridlund(name, number) if letter == "f" else _kuramoto(name, number)
+    return found or ChannelMatch(name)
+
+
+def _match_both(name: str, letters: frozenset[str]) -> ChannelMatch:
+    """The match of a name in words, which may hold a code, too: "F19 Zyg re"."""
+    words = telling_words(name)
+    codes = {word: code for word in words if (code := _code(word)) is not None}
+    rest = [word for word in words if word not in codes]
+    if len(codes) != 1 or not rest:
+        return match_name(name)
+    said = replace(match_name(" ".join(rest)), channel=name)
+    side = said.side if said.muscle is not None else side_of_word(" ".join(rest))
+    code = next(iter(codes.values()))
+    coded = _of_code(name, code) if code[0] in letters else ChannelMatch(name)
+    if coded.muscle is None or side is None:
+        return said
+    if said.muscle in (None, coded.muscle) and side in (coded.side, "both"):
+        return coded
+    told = replace(said if said.muscle is not None else coded, side=side)
+    note = f"{next(iter(codes)).upper()} would be {coded.target}, the words were taken"
+    return replace(told, score=_CONTRADICTED, note=note)
 
 
 def _fridlund(name: str, number: int) -> ChannelMatch | None:

@@ -40,6 +40,8 @@ def recording_of(
         ("F1 1", "F1 2", "frontalis_medialis.right"),
         ("F1.1", "F1.2", "frontalis_medialis.right"),
         ("Corr li +", "Corr li -", "corrugator.left"),
+        ("Zyg re 1-Ref", "Zyg re 2-Ref", "zygomaticus.right"),
+        ("F19+", "F19-", "zygomaticus.right"),
         ("Corrugator_links_pos", "Corrugator_links_neg", "corrugator.left"),
         ("DAO_L_A", "DAO_L_B", "depressor_anguli_oris.left"),
         ("zyg_l_p", "zyg_l_n", "zygomaticus.left"),
@@ -61,7 +63,7 @@ def test_names_of_two_electrodes_make_a_pair(first: str, second: str, target: st
     [
         ("F11", "F12"), ("Zyg re", "Zyg li"), ("Zyg re bip 1", "Zyg re bip 2"),
         ("Ch1 Zyg re", "Ch2 Zyg li"), ("K1", "K2", "K5"), ("Corr li 1", "Corr re 2"),
-        ("Zyg 1", "Zyg 2", "Corr"), ("Zyg re 1", "Zyg re 3", "Corr"),
+        ("Zyg 1", "Zyg 2", "Corr"), ("F1 1", "F2 1", "F5"), ("Zyg re 1", "Zyg re 3", "Corr"),
     ],
 )  # fmt: skip
 def test_names_of_something_else_make_none(names: tuple[str, ...]) -> None:

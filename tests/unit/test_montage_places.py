@@ -9,6 +9,8 @@ from typing import Any
 import edfio
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon.heads.canonical import canonical_face
@@ -168,6 +170,42 @@ def test_places_that_cannot_be_used_are_left_with_a_sentence(
     assert found == {}
     assert len(notes) == 1
     assert sentence in notes[0]
+
+
+JUNK = st.one_of(
+    st.none(), st.floats(), st.text(max_size=30), st.lists(st.floats(), max_size=4),
+    st.sampled_from(["percent", "mm", "x: left → right; y: inion → nasion; z: mastoid → vertex"]),
+    st.fixed_dictionaries({k: st.lists(st.floats(), max_size=4) for k in ("NAS", "LPA", "RPA")}),
+)  # fmt: skip
+KEYS = st.sampled_from([
+    "EMGCoordinateUnits", "EMGCoordinateSystemUnits", "EMGCoordinateSystemDescription",
+    "AnatomicalLandmarkCoordinates", "AnatomicalLandmarkCoordinateUnits", "EMGCoordinateSystem",
+    "ParentCoordinateSystem", "Head",
+])  # fmt: skip
+NUMBER = st.one_of(st.none(), st.floats(), st.sampled_from([0.0, 20.0, 85.0, 1e300, -0.05]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(KEYS, JUNK, max_size=6),
+    st.lists(st.tuples(NUMBER, NUMBER, NUMBER), max_size=4),
+    st.sampled_from([None, "Head", 3]),
+)
+def test_any_tables_give_places_or_sentences(
+    system: dict[str, Any], rows: list[tuple[float | None, ...]], label: Any
+) -> None:
+    electrodes = {
+        str(k): dict(zip("xyz", row, strict=True)) | {"coordinate_system": label}
+        for k, row in enumerate(rows)
+    }
+    found, notes = electrode_places(electrodes, system)
+    assert set(found) <= set(electrodes)
+    assert all(isinstance(note, str) for note in notes)
+    for place in found.values():
+        at = muscle_at(place)
+        assert np.isfinite(place).all()
+        assert 0 <= at.score <= 1
+        assert (at.muscle is None) == (at.side is None)
 
 
 def test_a_folder_maps_by_place_and_says_how(tmp_path: Path) -> None:

@@ -85,6 +85,38 @@ def test_codes_beside_eeg_places_are_fridlunds_only_when_that_is_said() -> None:
         map_channels(names, scheme="jena")
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "score"),
+    [
+        ("F19 Zyg re", "zygomaticus.right", 1.0), ("F20_ZygL", "zygomaticus.left", 1.0),
+        ("F19 (Zyg)", "zygomaticus.right", 1.0), ("F 19", "zygomaticus.right", 1.0),
+        ("K5 OrbOc re", "orbicularis_oculi.right", 1.0), ("F1 1", None, 0.0),
+        ("F19 li", "zygomaticus.left", 0.5), ("F19 Corr re", "corrugator.right", 0.5),
+    ],
+)  # fmt: skip
+def test_codes_beside_words_agree_or_are_doubted(
+    name: str, target: str | None, score: float
+) -> None:
+    (match,) = match_channels([name])
+    assert (match.target, match.score) == (target, score)
+    assert (score == 0.5) == ("the words were taken" in match.note)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("Zyg re-Ref", "zygomaticus.right"), ("Corr li - A1", "corrugator.left"),
+        ("ZygR1-ZygR2", "zygomaticus.right"), ("Ch1 Zyg re", "zygomaticus.right"),
+        ("03_Corr_li", "corrugator.left"), ("Zyg re 2", "zygomaticus.right"),
+        ("Zyg-Corr", None), ("L1-L2", None), ("Ref", None), ("-", None),
+    ],
+)  # fmt: skip
+def test_references_numbers_and_pairs_in_a_label_do_not_hide_the_muscle(
+    name: str, target: str | None
+) -> None:
+    assert match_channels([name])[0].target == target
+
+
 def test_both_schemes_at_once_let_fridlunds_sites_stand() -> None:
     names = [f"F{n}" for n in range(1, 23)] + [f"K{n}" for n in NUMBERS]
     montage = map_channels(names)
