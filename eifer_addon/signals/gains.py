@@ -272,7 +272,7 @@ class _Design:
         self.has_size = start == BASELINE
         self.features = [self._features(name, posed.muscles) for name in self.names]
         power = float(np.average((self.activity**2).mean(axis=1), weights=self.row_weights))
-        self.unit = max(power, np.finfo(np.float32).tiny)
+        self.unit = max(power, float(np.finfo(np.float32).tiny))
 
     def _features(self, name: str, muscles: Sequence[str]) -> np.ndarray:
         """(n_muscles, n_features): which muscles a coefficient may have, and in which shares."""
