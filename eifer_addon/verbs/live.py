@@ -17,6 +17,7 @@ from ..live.settings import Conditioning, LiveSettings
 from ..live.stream_facts import StreamSelector
 from ..signals.journal_format import SUFFIX
 from .base import Result, add_reading_arguments, positive, reading_choices, require_free
+from .sending import add_sending_arguments, outgoing_of
 from .stopping import ended_by_signals
 
 HELP = "Record a stream of the Lab Streaming Layer, and what it does to a face, as a take."
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--beta", type=float, default=0.0, help="One Euro beta")
     add("--subject", default="", help="a pseudonym, never a name")
     add("--force", action="store_true", help="replace existing files")
+    add_sending_arguments(parser)
     add_reading_arguments(parser)
 
 
@@ -94,6 +96,7 @@ def _settings(options: argparse.Namespace, folder: Path) -> LiveSettings:
             dead_zone=options.dead_zone, gain=options.gain, min_cutoff_hz=options.min_cutoff,
             beta=options.beta,
         ),
+        outgoing=outgoing_of(options),
     )  # fmt: skip
 
 
