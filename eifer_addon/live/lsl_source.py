@@ -26,6 +26,8 @@ _OPENING_S = 5.0
 _MEASURE_S, _AGAIN_S = 5.0, 1.0
 #: A stream that is open and sends nothing for so long is lost.
 _SILENT_S = 3.0
+#: Streams that are there already are found within so long of each other.
+_TOGETHER_S = 0.5
 #: A stream that was lost is not tried again for so long.
 _FORGOTTEN_S = 4.0
 #: The offset between clocks moves by at most this part of the time that passes.
@@ -182,6 +184,7 @@ class LslSearch:
         self._watched = WatchedStreams()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
         self._opening: Future[LslSource] | None = None
+        self._first_s: float | None = None
         self._current: str | None = None
         self._ignored: dict[str, float] = {}
 
@@ -218,10 +221,16 @@ class LslSearch:
             signals = [facts for facts in fitting if facts.holds_signal] or fitting
             if len(signals) > 1:
                 selector.choose(signals)  # says which there are
-            if signals:
+            if signals and self._others_had_time(now):
                 check_facts(signals[0], envelopes=self._envelopes)
                 return infos[signals[0].uid]
         return None
+
+    def _others_had_time(self, now: float) -> bool:
+        """Streams are found one after the other; a second one that fits may follow."""
+        if self._first_s is None:
+            self._first_s = now
+        return now - self._first_s >= _TOGETHER_S
 
     def _opened(self, opening: Future[LslSource]) -> LslSource | None:
         try:
