@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recording", type=Path, help="a recording with rest and movements")
     parser.add_argument("--out", type=Path, required=True, help="the profile (.json) to write")
     parser.add_argument(
+        "--session", help="of an MMM or MaM folder, whose movements are clips, e.g. 99_2S"
+    )
+    parser.add_argument(
         "--events", type=Path,
         help="a table with onset, duration and name, in seconds (default: the recording's events, "
         "else found in the activity)",
@@ -67,7 +70,7 @@ def run(options: argparse.Namespace) -> Result:
     """Read, find the movements, measure, and write the profile."""
     require_free([options.out], force=options.force)
     _check(options)
-    recording = api.read_recording(options.recording, **reading_choices(options))
+    recording = _recording(options)
     montage = chosen_montage(options, recording)
     profile = _profile(options, recording, montage)
     if options.poses or options.track:
@@ -79,6 +82,17 @@ def run(options: argparse.Namespace) -> Result:
     text = "\n".join([profile.describe(), *hints, f"profile: {options.out}"])
     values: dict[str, Any] = profile.as_document()
     return Result(text, values | {"files": {"profile": str(options.out)}, "hints": list(hints)})
+
+
+def _recording(options: argparse.Namespace) -> Recording:
+    from ..signals.clips import holds_clips, session_of_clips
+
+    choices = reading_choices(options)
+    if not choices and holds_clips(options.recording):
+        return session_of_clips(options.recording, options.session)
+    if options.session:
+        raise EiferError("--session chooses among the clips of an MMM folder.", "Leave it out.")
+    return api.read_recording(options.recording, **choices)
 
 
 def _check(options: argparse.Namespace) -> None:

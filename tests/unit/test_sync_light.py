@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from led_video import Led, frame_times, write_led_video
+from posed_session import Person, posed_session
 
 from eifer import api
 from eifer.eifer_addon.cli import main
@@ -17,7 +21,9 @@ from eifer.eifer_addon.signals.edges import Edges
 from eifer.eifer_addon.signals.recording import Recording
 from eifer.eifer_addon.signals.sync_light import sync_by_light
 from eifer.eifer_addon.video.brightness import Rectangle, find_flashing, read_brightness
+from eifer.models.emg2exp import emg_to_expression
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "face_of_a_subject.py"
 SECONDS, OFFSET, DRIFT_PPM = 13.0, 4.321, 150.0
 RATE = 1 + DRIFT_PPM / 1e6
 
@@ -152,3 +158,40 @@ def test_the_command_line_lays_a_video_onto_a_recording(
     recording = api.read_recording(file)
     with pytest.raises(EiferError, match="first side needs either"):
         api.synchronise(recording, video)
+
+
+def test_the_example_learns_a_face_from_a_session_with_a_led(tmp_path: Path) -> None:
+    recording, truth = posed_session(Person(3))
+    end = recording.duration_s
+    rng = np.random.default_rng(8)
+    on = np.cumsum(rng.uniform(2.0, 4.0, 30))
+    driven = [(float(t), float(t) + 0.3) for t in on if t < end - 8]
+    # The video begins 5 s into the recording.
+    video = write_led_video(
+        tmp_path / "v.mp4", Led([(a - 5, b - 5) for a, b in driven if a > 6]),
+        frame_times(end - 7, 15.0), exposure_s=1 / 15, face=False,
+    )  # fmt: skip
+    shown = emg_to_expression(truth)
+    seen = shown.timestamps > 5
+    track = replace(
+        shown, coefficients=shown.coefficients[seen], confidence=shown.confidence[seen],
+        timestamps=shown.timestamps[seen] - 5 + 0.07,
+    )  # fmt: skip
+    t = np.arange(recording.n_samples) / recording.rate_hz
+    pins = 5.0 * sum(((t >= a) & (t < b)) * 1.0 for a, b in driven)
+    with_pins = Recording.from_array(
+        np.vstack([recording.data(), pins]), recording.rate_hz, (*recording.channels, "TRIG"),
+        units=(*recording.units, "uV"), events=recording.events,
+    )  # fmt: skip
+    arguments = [write_edf(with_pins, tmp_path / "m.edf"), video, "TRIG",
+                 track.save(tmp_path / "v.npz"), tmp_path / "S03.json"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE), *map(str, arguments)],
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Synchronised (light): the second clock's 0 is at 5.0" in done.stdout
+    delay = float(done.stdout.split("Electro-mechanical delay: ")[1].split(" ms")[0])
+    assert delay == pytest.approx(70, abs=10)
+    profile = json.loads((tmp_path / "S03.json").read_text("utf-8"))
+    assert len(profile["gains"]["fit"]["poses"]) == 10
