@@ -38,8 +38,9 @@ MODIFIER = "Muscle map"
 PART_OF = "muscle_map_of"
 #: Edges of the finer skin, in m: at most as long as an electrode is wide.
 _FINE_M = 0.005
-#: A part keeps the avatar's group while the map is hidden.
-_KEPT = "Muscle map of the avatar"
+#: The name of the avatar's group while the map is hidden, and nothing uses it.
+_KEPT = "muscle_map_group"
+_N_PARTS = 2
 _COLOURS_BEFORE = "muscle_map_colours_before"
 
 
@@ -93,8 +94,10 @@ def show_map(
         then as it was.
     """
     if show and has_map(obj) and not _is_whole(obj):
-        # Somebody deleted the parts while they were hidden.
+        # Somebody deleted a part: all is made anew.
         obj.modifiers.remove(obj.modifiers[MODIFIER])
+        for part in list(parts_of(obj)):
+            bpy.data.objects.remove(part)
     if show and not has_map(obj):
         if context.mode != "OBJECT":
             raise EiferError(
@@ -126,16 +129,15 @@ def sites_noted(obj: bpy.types.Object) -> dict[str, str] | None:
 
 def _switch(obj: bpy.types.Object, show: bool) -> None:
     obj[SWITCH] = 1.0 if show else 0.0
-    parts = list(parts_of(obj))
     modifier = obj.modifiers[MODIFIER]
     if show:
-        _take_back(modifier, parts)
-    elif parts and modifier.node_group is not None:
-        # A group on the avatar costs time for its drivers, even where it does nothing.
-        keeper = parts[0].modifiers.new(_KEPT, "NODES")
-        keeper.node_group, modifier.node_group = modifier.node_group, None
-        keeper.show_viewport = keeper.show_render = False
-    for part in (obj, *parts):
+        modifier.node_group = modifier.node_group or _kept_group(obj)
+        modifier.node_group.use_fake_user = False
+    elif modifier.node_group is not None:
+        # A group that anything uses costs time for its drivers, even where it does nothing.
+        modifier.node_group.use_fake_user = True
+        obj[_KEPT], modifier.node_group = modifier.node_group.name, None
+    for part in (obj, *parts_of(obj)):
         part.modifiers[MODIFIER].show_viewport = part.modifiers[MODIFIER].show_render = show
         if part != obj:
             part.hide_viewport = part.hide_render = not show
@@ -146,20 +148,15 @@ def _switch(obj: bpy.types.Object, show: bool) -> None:
     obj.update_tag()
 
 
-def _take_back(modifier: Any, parts: list[bpy.types.Object]) -> None:
-    """Give the avatar its group again."""
-    for part in parts:
-        keeper = part.modifiers.get(_KEPT)
-        if keeper is not None:
-            modifier.node_group = modifier.node_group or keeper.node_group
-            part.modifiers.remove(keeper)
+def _kept_group(obj: bpy.types.Object) -> bpy.types.NodeTree | None:
+    """The group of a hidden map, where it is still in the file."""
+    return bpy.data.node_groups.get(str(obj.get(_KEPT, "")))
 
 
 def _is_whole(obj: bpy.types.Object) -> bool:
-    """Whether a map can be shown again: its group is there, or kept by a part."""
-    return obj.modifiers[MODIFIER].node_group is not None or any(
-        _KEPT in part.modifiers for part in parts_of(obj)
-    )
+    """Whether a map can be shown again: nobody took its group or its parts away."""
+    group = obj.modifiers[MODIFIER].node_group or _kept_group(obj)
+    return group is not None and len(list(parts_of(obj))) == _N_PARTS
 
 
 def parts_of(obj: bpy.types.Object) -> Iterator[bpy.types.Object]:

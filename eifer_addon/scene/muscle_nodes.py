@@ -25,6 +25,8 @@ SWITCH = "muscle_map"
 _OPACITY = ((0.0, 0.3), (0.35, 0.94))
 #: How the coarse mesh was shaded, which is written, and which faces a finer mesh stands for.
 NORMAL, REFINED = "muscle_normal", "muscle_refined"
+#: What ties the finer mesh to the head.
+_TIES = ("skin_0", "skin_1", "skin_2", "skin_weights")
 _BARE_MATERIAL = "EIFER bare skin"
 #: In a camera's frame: the legend's height, width and margin at most, in parts of the frame, and
 #: its distance in parts of the nearest that is seen.
@@ -114,6 +116,12 @@ class Nodes:
             "GeometryNodeStoreNamedAttribute", geometry, None, name, value,
             data_type=data_type, domain="POINT",
         )  # fmt: skip
+
+    def without(self, geometry: Any, name: str) -> Any:
+        """The geometry without an attribute."""
+        node = self.add("GeometryNodeRemoveAttribute", geometry)
+        node.inputs["Name"].default_value = name
+        return node.outputs[0]
 
     def parts(self, vector: Any) -> tuple[Any, Any, Any]:
         """X, y and z of a vector."""
@@ -211,6 +219,9 @@ def _with_patch(
     fine = nodes.stored(fine, NORMAL, nodes.vector("NORMALIZE", turned), "FLOAT_VECTOR")
     skin = _sampled(nodes, head, "skin", nodes.attribute(COLOUR, "FLOAT_COLOR"), "FLOAT_COLOR")
     fine = _painted(nodes, obj, muscles, stops, strength, fine, skin)
+    # What is joined is copied, attribute by attribute.
+    for name in (*(WEIGHT + muscle for muscle in muscles), COVERED, *_TIES):
+        fine = nodes.without(fine, name)
     replaced = nodes.attribute(REFINED, "BOOLEAN")
     rest = nodes.out("GeometryNodeDeleteGeometry", head, replaced, mode="ONLY_FACE", domain="FACE")
     # What is linked last comes first: the head's own vertices keep their numbers.
