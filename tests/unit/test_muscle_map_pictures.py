@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -258,3 +260,14 @@ def test_the_verb_takes_what_export_wrote(
     track = api.export(api.emg_to_expression(made), tmp_path / "track.npz")[0]
     assert main(["map", str(track), "--out", str(tmp_path / "x.png")]) == 1
     assert "its muscle activity is not in it" in capsys.readouterr().err
+
+
+def test_the_example_draws_a_map_per_movement(tmp_path: Path) -> None:
+    saved = activity(zygomaticus_left=1.0).save(tmp_path / "act.npz")
+    example = Path(__file__).parents[2] / "examples" / "map_movements.py"
+    out = tmp_path / "row.svg"
+    command = [sys.executable, str(example), str(saved), str(out)]
+    subprocess.run(command, check=True, timeout=120, cwd=tmp_path, capture_output=True)
+    words = [word.strip() for word in ET.parse(out).getroot().itertext()]
+    assert {"smile, mean of 2", "rest"} <= set(words)
+    assert "before" in [w.strip() for w in ET.parse(tmp_path / "row-rest.svg").getroot().itertext()]
