@@ -1,4 +1,4 @@
-"""A take of monopolar channels remembers its pairs, its sides and what stands for the other side."""
+"""A take of monopolar channels remembers its pairs, its sides, and what the other side does."""
 
 from __future__ import annotations
 
