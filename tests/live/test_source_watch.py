@@ -132,6 +132,55 @@ def test_a_child_goes_on_while_nobody_reads_what_it_says() -> None:
     child.stderr.close()
 
 
+HOSTILE = """
+import sys
+from eifer.eifer_addon.live.lsl import load_lsl
+lsl, kept = load_lsl(), []
+def info(name, n_channels):
+    return lsl.StreamInfo(sys.argv[1] + name, "EMG", n_channels, 100, "float32", name)
+deep = info('-deep <&>"\\n', 2)
+element = deep.desc()
+for _ in range(20_000):
+    element = element.append_child("a")
+long = info("-long", 2)
+channels = long.desc().append_child("channels")
+for _ in range(50_000):
+    channels.append_child("channel").append_child_value("label", "y" * 200)
+kept = [lsl.StreamOutlet(one) for one in (deep, long, info("-many", 100_000))]
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_hostile_streams_are_listed_and_take_nothing_down(
+    watch: SourceWatch, unique_name: str
+) -> None:
+    sender = subprocess.Popen(
+        [sys.executable, "-c", HOSTILE, unique_name],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert sender.stdin is not None
+    assert sender.stdout is not None
+    try:
+        assert sender.stdout.readline() == "ready\n"
+        watch.start()
+
+        def channels() -> dict[str, tuple[str, ...]]:
+            mine = [facts for facts in watch.poll() if facts.name.startswith(unique_name)]
+            return {facts.name.removeprefix(unique_name): facts.channels for facts in mine}
+
+        long = ("y" * 80, "y" * 80 + " (2)")
+        assert until(lambda: len(channels()) == 3 and channels()["-long"] == long)
+        assert channels()["-many"] == ()
+        assert channels()['-deep <&>"\n'] == ("channel 1", "channel 2")
+        assert watch.error is None
+    finally:
+        sender.kill()
+        sender.wait(timeout=PATIENCE_S)
+        sender.stdin.close()
+        sender.stdout.close()
+
+
 def is_running(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
