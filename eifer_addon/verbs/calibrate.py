@@ -45,6 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="carry this profile over to electrodes that were put on again: a minute of rest and "
         "a few of the movements",
     )  # fmt: skip
+    _add_gain_arguments(parser)
+    parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
+    add_reading_arguments(parser)
+    add_mapping_arguments(parser)
+    parser.add_argument("--subject", default="", help="a pseudonym to write into the profile")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def _add_gain_arguments(parser: argparse.ArgumentParser) -> None:
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument(
         "--poses", metavar="FILE",
@@ -59,11 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sync", type=Path, help="from 'eifer sync': how the track's clock lies to the recording's"
     )
-    parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
-    add_reading_arguments(parser)
-    add_mapping_arguments(parser)
-    parser.add_argument("--subject", default="", help="a pseudonym to write into the profile")
-    parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
 def run(options: argparse.Namespace) -> Result:
