@@ -61,12 +61,13 @@ class EIFER_UL_channels(bpy.types.UIList):
 
 def target_words(item: Any) -> str:
     """The muscle of a channel with its side, short; a star marks one that is repaired."""
-    if item.muscle == NONE:
+    muscle, repair = item.muscle, item.repair
+    if muscle == NONE:
         return "not mapped"
-    if item.repair == "drop":
+    if repair == "drop":
         return "dropped"
-    words = f"{_SIDES[item.side]} {_SHORT.get(item.muscle, item.muscle)}"
-    return words if item.repair == KEEP else f"{words} *"
+    words = f"{_SIDES[item.side]} {_SHORT.get(muscle, muscle)}"
+    return words if repair == KEEP else f"{words} *"
 
 
 def activity_now(obj: bpy.types.Object | None, item: Any) -> float | None:
@@ -74,10 +75,11 @@ def activity_now(obj: bpy.types.Object | None, item: Any) -> float | None:
 
     It is read from the avatar's properties, which the take moves, so it costs next to nothing.
     """
-    if obj is None or item.muscle == NONE or item.repair == "drop":
+    muscle, side = item.muscle, item.side
+    if obj is None or muscle == NONE or item.repair == "drop":
         return None
-    sides = ("left", "right") if item.side == BOTH else (item.side,)
-    values = [obj.get(property_of(f"{item.muscle}.{side}")) for side in sides]
+    sides = ("left", "right") if side == BOTH else (side,)
+    values = [obj.get(property_of(f"{muscle}.{name}")) for name in sides]
     known = [float(value) for value in values if value is not None]
     return min(1.0, max(known)) if known else None
 
