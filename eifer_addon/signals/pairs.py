@@ -16,6 +16,8 @@ from .filters import FLAT
 from .recording import Recording
 
 SEPARATOR = " - "
+#: The micro sign and the Greek letter, which look alike.
+_MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
 _LOOKS, _LOOK_S = 10, 1.0
 
 
@@ -198,7 +200,7 @@ def _is_flat(recording: Recording, index: int) -> bool:
 
 
 def _check_units(pair: tuple[str, str], first: str, second: str) -> None:
-    if first != second:
+    if first.translate(_MICRO) != second.translate(_MICRO):
         raise EiferError(
             f"'{pair[0]}' is in {first} and '{pair[1]}' in {second}, so their difference means "
             "nothing.",

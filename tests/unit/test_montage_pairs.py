@@ -151,6 +151,10 @@ def test_different_units_and_envelopes_are_refused() -> None:
     )
     with pytest.raises(EiferError, match="is in uV and 'Zyg re 2' in mV"):
         with_pairs(recording, ["Zyg re 1 - Zyg re 2"])
+    spelled = Recording.from_array(
+        np.zeros((4, 100)), 1000.0, NAMES, units=("uV", "\u00b5V", "\u03bcV", "uV")
+    )
+    assert with_pairs(spelled, ["Zyg re 1 - Zyg re 2"]).units[-1] == "uV"
     envelopes = Recording.from_array(np.ones((4, 100)), 100.0, NAMES, holds_envelope=True)
     with pytest.raises(EiferError, match="holds envelopes"):
         with_pairs(envelopes, ["Zyg re 1 - Zyg re 2"])

@@ -229,6 +229,15 @@ def test_places_in_a_space_of_their_own_and_named_systems_are_found(tmp_path: Pa
     assert mapped(named).channels == {"zygomaticus.left": "A"}
 
 
+def test_electrodes_of_several_grids_with_one_name_have_no_place(tmp_path: Path) -> None:
+    places, system = open_head()
+    columns = {"name": ["A", "B"], "signal_electrode": ["F20", "F6"]}
+    path = folder(tmp_path / "set", points(places), system, columns)
+    table = path / "sub-1" / "emg" / "sub-1_electrodes.tsv"
+    table.write_text(table.read_text() + "\nF20\t0\t0\t0")
+    assert mapped(path).channels == {"corrugator.left": "B"}
+
+
 def test_a_name_wins_over_a_place_that_contradicts_it_and_a_note_says_so(tmp_path: Path) -> None:
     places, system = open_head()
     columns = {"name": ["Zyg re", "Corr li"], "signal_electrode": ["F3", "F6"]}

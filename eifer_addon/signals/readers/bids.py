@@ -6,6 +6,7 @@ the reader of its own format; the sidecars say what that format cannot.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -223,14 +224,20 @@ def _electrodes(found: _Found) -> dict[str, Any]:
     result: dict[str, Any] = {}
     path = found.sidecar("electrodes.tsv")
     if path is not None:
+        rows = read_rows(path, "\t")
+        counts = Counter(row.get("name", "") for row in rows)
         result["electrodes"] = {
-            row.get("name", str(k)): {axis: _number(row.get(axis)) for axis in "xyz"}
+            # Grids number their electrodes alike; which of them is meant, the name does not tell.
+            row.get("name", str(k)): {
+                axis: _number(row.get(axis)) if counts[row.get("name", "")] == 1 else None
+                for axis in "xyz"
+            }
             | {
                 key: row[key]
                 for key in ("coordinate_system", "group")
                 if is_known(row.get(key, ""))
             }
-            for k, row in enumerate(read_rows(path, "\t"))
+            for k, row in enumerate(rows)
         }
     systems = found.sidecars("coordsystem.json")
     if systems and path is not None and _spaces(path):
