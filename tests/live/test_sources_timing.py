@@ -123,13 +123,14 @@ def test_a_replay_keeps_its_speed_and_gives_every_sample_once(
     recording = emg_recording(3.0)
     source = ReplaySource(recording, speed)
     parts = []
+    while sum(len(part) for part in parts) < 3000:
+        clock.now += 0.0137
+        chunk = source.pull()
+        if chunk is not None:
+            assert chunk.times[-1] <= (clock.now - 50.0) * speed
+            parts.append(chunk)
     with pytest.raises(SourceEndedError):
-        while True:
-            chunk = source.pull()
-            if chunk is not None:
-                assert chunk.times[-1] <= (clock.now - 50.0) * speed
-                parts.append(chunk)
-            clock.now += 0.0137
+        source.pull()
     assert clock.now - 50.0 == pytest.approx(3.0 / speed, abs=0.05)
     np.testing.assert_array_equal(np.concatenate([p.raw for p in parts]).T, recording.data())
     times = np.concatenate([p.times for p in parts])
