@@ -129,7 +129,7 @@ class LivePipeline:
         driving = [units_of[name] for name in self.front.montage.channels.values()]
         entries = _entries_in_units(profile.get("muscles", {}), self.muscles, driving)
         self.scale = RunningScale(self.muscles, self.frame_rate_hz, entries)
-        self.model = _model(settings) if model is None else model
+        self.model = _model(settings, profile) if model is None else model
         self.columns, self.notes = input_columns(self.muscles, self.model, settings.fill)
         self.runner = FrameRunner(self.model)
         self.space = get_space(self.model.card.space)
@@ -337,10 +337,15 @@ def _enveloped(chain: CausalChain, used: np.ndarray, returns: tuple[Return, ...]
     return np.concatenate([*parts, chain.process(used[:, start:])], axis=1)
 
 
-def _model(settings: LiveSettings) -> Model:
-    if not settings.model:
-        return default_model()
-    return load_model(Path(settings.model), kind="emg2exp")
+def _model(settings: LiveSettings, profile: Mapping[str, Any]) -> Model:
+    """The model that was named, else the gains of the profile, else the baseline."""
+    if settings.model:
+        return load_model(Path(settings.model), kind="emg2exp")
+    if profile.get("gains"):
+        from ..signals.gains import ExpressionGains
+
+        return ExpressionGains.from_document(profile["gains"]).as_model()
+    return default_model()
 
 
 def _check_rate(rate_hz: float, *, envelopes: bool) -> None:

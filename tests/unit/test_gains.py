@@ -13,6 +13,8 @@ from posed_session import MUSCLES, Person, personal_table, posed_session, sessio
 from eifer import api
 from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.live.pipeline import LivePipeline
+from eifer.eifer_addon.live.settings import LiveSettings
 from eifer.eifer_addon.signals.activity import Activity
 from eifer.eifer_addon.signals.calibration import Profile
 from eifer.eifer_addon.signals.edf_writer import write_edf
@@ -163,6 +165,26 @@ def test_only_the_held_part_of_a_pose_counts(
     on_time = frames_of_track(activity, windows, session[2])
     delayed = frames_of_track(activity, windows, late)
     np.testing.assert_allclose(delayed.targets.mean(0), on_time.targets.mean(0), atol=0.04)
+
+
+def test_live_uses_the_gains_of_the_profile_too(
+    session: tuple[Recording, Activity, ExpressionTrack], profile: Profile
+) -> None:
+    recording = session[0]
+    settings = LiveSettings(recording="posed.edf", profile=profile.as_document(), mains_hz=50.0)
+    live = LivePipeline(recording.channels, recording.rate_hz, recording.units, settings)
+    assert live.model.sha256 == ExpressionGains.from_document(profile.gains).as_model().sha256
+    frames = live.run(recording)
+    offline = api.emg_to_expression(api.to_activity(recording, preset="live", profile=profile))
+    smile = ARKIT52.coefficients.index("mouthSmileLeft")
+    seen = np.interp(offline.timestamps, frames.timestamps, frames.coefficients[:, smile])
+    middle = slice(500, -200)
+    assert np.corrcoef(seen[middle], offline.coefficients[middle, smile])[0, 1] > 0.98
+    plain = LivePipeline(
+        recording.channels, recording.rate_hz, recording.units,
+        replace(settings, profile=replace(profile, gains={}).as_document()),
+    )  # fmt: skip
+    assert plain.model.sha256 != live.model.sha256
 
 
 def test_a_table_of_poses_takes_names_without_side_and_lists(tmp_path: Path) -> None:
