@@ -156,7 +156,7 @@ def _kept_group(obj: bpy.types.Object) -> bpy.types.NodeTree | None:
 def _is_whole(obj: bpy.types.Object) -> bool:
     """Whether a map can be shown again: nobody took its group or its parts away."""
     group = obj.modifiers[MODIFIER].node_group or _kept_group(obj)
-    return group is not None and len(list(parts_of(obj))) == _N_PARTS
+    return group is not None and len(list(parts_of(obj))) >= _N_PARTS
 
 
 def parts_of(obj: bpy.types.Object) -> Iterator[bpy.types.Object]:

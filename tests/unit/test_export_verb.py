@@ -130,3 +130,28 @@ def test_the_example_carries_a_film_to_unreal(tmp_path: Path) -> None:
     track = exchange.read_track(path)
     back = exchange.read_track(tmp_path / "out" / "film.csv")
     np.testing.assert_array_equal(back.coefficients, track.coefficients)
+
+
+def test_the_example_exports_activity_that_comes_back(recording: Path, tmp_path: Path) -> None:
+    example = EXAMPLE.with_name("export_activity.py")
+    command = [sys.executable, str(example), str(recording), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("equal: True") == 3
+    names = {path.name for path in (tmp_path / "out").rglob("*.*")}
+    assert {"smile.csv", "smile.npz", "dataset_description.json"} <= names
+    assert "sub-01_task-face_recording-activity_physio.tsv.gz" in names
+
+
+def test_an_exported_activity_goes_on_to_every_format(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "a.npz"
+    result(capsys, "export", recording, "--out", saved)
+    table = tmp_path / "a.csv"
+    assert result(capsys, "export", saved, "--out", table)["kind"] == "activity"
+    track = tmp_path / "t.npz"
+    values = result(capsys, "export", table, "--out", track, "--what", "track")
+    assert values["kind"] == "expression_track"
+    assert main(["export", str(table), "--out", str(tmp_path / "b.csv"), "--rate", "100"]) == 1
+    assert "'rate_hz' is no choice of an activity" in capsys.readouterr().err
