@@ -74,7 +74,7 @@ class EIFER_OT_live_keep(bpy.types.Operator):
         return guarded(self, lambda: self._keep(context))
 
     def _keep(self, context: bpy.types.Context) -> None:
-        driver.release()
+        driver.faces.release()
         made = keep_take(context, active_take(context.scene), wanted_objects(context))
         self.report({"INFO"}, f"Wrote {', '.join(repr(action.name) for action in made)}")
 

@@ -11,24 +11,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import bpy
-import numpy as np
 
 from ..errors import EiferError
 from ..live.player import Player, PlayerState
 from ..live.session import LiveSession, Snapshot
 from ..live.source_watch import SourceWatch
-from ..spaces import ARKIT52, get_space
 from .live_audition import Audition
-from .live_avatars import LiveAvatar, restore_all, to_hub, wanted_objects
+from .live_avatars import restore_all
 from .live_calibration import Calibration
+from .live_faces import Faces
 from .live_recorder import Recorder
 from .live_settings import conditioning_of, live_of, session_settings
 from .live_sources import show_streams
 from .live_takes import file_of, load_take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..live.settings import LiveSettings
 
 #: Seconds between steps while something moves, and while only lists are kept.
@@ -37,10 +34,6 @@ FAST_S, SLOW_S = 1.0 / 60.0, 0.25
 _SELDOM_S = 0.1
 #: The list of streams is no longer kept when its panel was not drawn for so long.
 _UNSEEN_S = 60.0
-#: Ease to neutral: after this time a third is left.
-_EASE_S = 0.3
-#: A face this near to rest is at rest.
-_STILL = 1e-3
 _ENDED = ("failed", "stopped")
 _OFF = Snapshot("stopped", "Not connected.")
 
@@ -54,7 +47,8 @@ class LiveDriver:
         None while nothing is connected.
     snapshot : Snapshot
         As of the last step.
-    avatars : list of LiveAvatar
+    faces : Faces
+        The avatars that follow.
     message, is_alarm : str, bool
         What a person should know, and whether something went wrong.
     recorder : Recorder
@@ -67,7 +61,7 @@ class LiveDriver:
     def __init__(self) -> None:
         self.session: LiveSession | None = None
         self.snapshot = _OFF
-        self.avatars: list[LiveAvatar] = []
+        self.faces = Faces()
         self.message, self.is_alarm = "", False
         self.recorder = Recorder(self)
         self.calibration: Calibration | None = None
@@ -79,10 +73,6 @@ class LiveDriver:
         self._looks, self._seen_s = False, 0.0
         self._scene = ""
         self._last_s = self._seldom_s = -math.inf
-        self._frame = -1
-        self._shown = np.zeros(len(ARKIT52), np.float32)
-        self._activity = np.zeros(0, np.float32)
-        self._hub: tuple[str, Callable[[np.ndarray], np.ndarray]] = ("", lambda row: row)
 
     # What is asked for from outside.
 
@@ -146,9 +136,8 @@ class LiveDriver:
         session = LiveSession(settings or session_settings(context))
         session.start()
         self.session, self._scene = session, context.scene.name
-        self.snapshot, self._frame = session.poll(), -1
+        self.snapshot = session.poll()
         self.message, self.is_alarm = "", False
-        self._shown = np.zeros(len(ARKIT52), np.float32)
         self.follow(context)
 
     def reconnect(self, **changes: Any) -> None:
@@ -164,22 +153,13 @@ class LiveDriver:
         old.close()
         self.session = LiveSession(replace(old.settings, **changes))
         self.session.start()
-        self.snapshot, self._frame = self.session.poll(), -1
+        self.snapshot = self.session.poll()
+        self.faces.again()
 
     def follow(self, context: bpy.types.Context) -> None:
         """Let those avatars follow that are ticked or chosen now."""
-        wanted = {obj.session_uid: obj for obj in wanted_objects(context)}
-        for avatar in [a for a in self.avatars if a.uid not in wanted]:
-            avatar.end()
-            self.avatars.remove(avatar)
-        known = {avatar.uid for avatar in self.avatars}
-        for uid, obj in wanted.items():
-            if uid not in known:
-                try:
-                    self.avatars.append(LiveAvatar.of(obj))
-                except EiferError as error:
-                    self.say(str(error), alarm=True)
-        self._frame = -1
+        for sentence in self.faces.follow(context):
+            self.say(sentence, alarm=True)
 
     def disconnect(self, message: str = "", *, finish: bool = True) -> None:
         """End everything that hangs on the connection, and leave the scene as it was.
@@ -202,8 +182,7 @@ class LiveDriver:
         session, self.session = self.session, None
         if session is not None:
             session.close(abandon=not finish)
-        self.release()
-        self.avatars = []
+        self.faces.clear()
         self.snapshot = _OFF
         if message:
             self.say(message)
@@ -217,9 +196,9 @@ class LiveDriver:
             When its journal is gone, or there is no avatar.
         """
         loaded = load_take(file_of(row))
-        if not self.avatars:
+        if not self.faces.avatars:
             self.follow(context)
-        if not self.avatars:
+        if not self.faces.avatars:
             raise EiferError("No avatar is chosen.", "Tick or choose heads first.")
         self._scene = context.scene.name
         self.audition = Audition(row.name, loaded.track, loaded.activity, now)
@@ -227,15 +206,9 @@ class LiveDriver:
     def end_audition(self) -> None:
         """Stop playing a take; the avatars are as before."""
         self.audition = None
-        self.release()
+        self.faces.release()
         if self.session is None:
-            self.avatars = []
-
-    def release(self) -> None:
-        """Put the avatars back to how they were; those that still follow begin anew later."""
-        for avatar in self.avatars:
-            avatar.end()
-        self._frame = -1
+            self.faces.clear()
 
     def close(self) -> None:
         """End everything, also the list of streams and the simulated subject."""
@@ -274,6 +247,7 @@ class LiveDriver:
         float or None
             Seconds until the next step should come; None when none is needed.
         """
+        self.faces.moved = False
         seldom = now - self._seldom_s >= _SELDOM_S
         if seldom:
             self._seldom_s = now
@@ -332,56 +306,19 @@ class LiveDriver:
     def _show(self, now: float) -> None:
         """Set the avatars' values, where there are new ones."""
         if self.audition is not None:
-            self._show_audition(self.audition, now)
+            moment = self.audition.at(now)
+            if moment is None:
+                self.end_audition()
+            else:
+                self.faces.show(*moment)
         elif self.session is None:
             return
         elif self.calibration is not None:
-            self._show_values(self.calibration.target(now))
+            self.faces.show(self.calibration.target(now))
         elif self.snapshot.state == "connected":
-            self._show_live()
+            self.faces.show_live(self.snapshot)
         elif self.snapshot.state == "lost" or self.snapshot.restarts:
-            self._show_lost(now)
-
-    def _show_live(self) -> None:
-        snapshot = self.snapshot
-        if snapshot.n_frames == self._frame or len(snapshot.coefficients) == 0:
-            return
-        self._frame = snapshot.n_frames
-        if self._hub[0] != snapshot.space:
-            self._hub = (snapshot.space, to_hub(get_space(snapshot.space)))
-        for avatar in self.avatars:
-            avatar.hide(hidden=False)
-        self._show_values(self._hub[1](snapshot.coefficients), snapshot.activity, snapshot.muscles)
-
-    def _show_lost(self, now: float) -> None:
-        """Hold, ease to neutral, or hide."""
-        chosen = live_of(self.scene()).when_lost
-        if chosen == "hide":
-            for avatar in self.avatars:
-                avatar.hide(hidden=True)
-        elif chosen == "ease" and self._shown.max(initial=0.0) > 0.0:
-            values = self._shown * math.exp(-(now - self._last_s) / _EASE_S)
-            values[values < _STILL] = 0.0
-            self._show_values(values.astype(np.float32))
-
-    def _show_audition(self, audition: Audition, now: float) -> None:
-        moment = audition.at(now)
-        if moment is None:
-            self.end_audition()
-            return
-        self._show_values(*moment)
-
-    def _show_values(
-        self,
-        coefficients: np.ndarray,
-        activity: np.ndarray | None = None,
-        muscles: tuple[str, ...] = (),
-    ) -> None:
-        self._shown = coefficients
-        given = self._activity if activity is None else activity
-        gone = [a for a in self.avatars if not a.show(coefficients, given, muscles)]
-        for avatar in gone:
-            self.avatars.remove(avatar)
+            self.faces.show_lost(live_of(self.scene()).when_lost, now - self._last_s)
 
     # For the panel.
 

@@ -75,12 +75,7 @@ def quality_counts(snapshot: Snapshot) -> str:
     levels = snapshot.quality.tolist()
     if not levels or not any(levels):
         return "Listening"
-    good, bad = levels.count(1), levels.count(3)
-    doubtful = levels.count(2)
-    parts = [f"{good} of {len(levels)} good"]
-    parts += [f"{doubtful} doubtful"] if doubtful else []
-    parts += [f"{bad} bad"] if bad else []
-    return ", ".join(parts)
+    return f"{levels.count(1)} of {len(levels)} good"
 
 
 def take_words(duration_s: float, lost: int) -> str:

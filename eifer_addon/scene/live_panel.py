@@ -38,11 +38,9 @@ class EIFER_UL_sources(bpy.types.UIList):
         active_data: Any, active_property: str | None, index: int | None = 0,
         flt_flag: int | None = 0,
     ) -> None:  # fmt: skip
-        """Name, channels, rate and host."""
+        """The stream's name; the rest stands below the list, where there is room."""
         del context, data, icon, active_data, active_property, index, flt_flag
-        split = layout.split(factor=0.5)
-        split.label(text=item.name, icon="RADIOBUT_ON")
-        split.label(text=item.words)
+        layout.label(text=item.name, icon="RADIOBUT_ON")
 
 
 class VIEW3D_PT_eifer_live(bpy.types.Panel):
@@ -62,9 +60,9 @@ class VIEW3D_PT_eifer_live(bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.6
         if driver.is_connected:
-            row.operator("eifer.live_disconnect", icon="PAUSE", depress=True)
+            row.operator("eifer.live_disconnect", icon="UNLINKED", depress=True)
         else:
-            row.operator("eifer.live_connect", icon="PLAY")
+            row.operator("eifer.live_connect", icon="LINKED")
         draw_lines(layout, state_lines(driver))
         if driver.is_connected:
             _draw_delay(layout)
@@ -97,6 +95,8 @@ def draw_source(layout: Any, context: bpy.types.Context) -> None:
         row = layout.row()
         row.template_list("EIFER_UL_sources", "", sources, "found", sources, "active", rows=3)
         row.column().operator("eifer.live_refresh", text="", icon="FILE_REFRESH")
+        if 0 <= sources.active < len(sources.found):
+            layout.label(text=sources.found[sources.active].words)
         if driver.watch_error:
             draw_lines(layout, [(driver.watch_error, "ERROR")])
     else:

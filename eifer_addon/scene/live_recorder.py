@@ -187,7 +187,7 @@ class Recorder:
             return
         with in_window(driver.scene()):
             # The avatars as they were before: this is what an undone take gives back.
-            driver.release()
+            driver.faces.release()
             try:
                 self._store(job, path)
             except EiferError as error:
@@ -198,7 +198,7 @@ class Recorder:
         driver, context = self._driver, bpy.context
         scene = driver.scene()
         row = add_take(scene, path, job.frame_start)
-        objects = [obj for obj in (a.find() for a in driver.avatars) if obj is not None]
+        objects = [obj for obj in (a.find() for a in driver.faces.avatars) if obj is not None]
         if job.punch is not None:
             made = punch_in(context, row, job.punch, load_take(path))
             what = f"Retake of frames {job.punch.first} to {job.punch.last}: '{made.name}'"

@@ -44,21 +44,35 @@ def tick() -> float | None:
             alarm=True,
         )
         wait_s = None
-    redraw(now, force=wait_s is None)
+    redraw(now, faces=driver.faces.moved, force=wait_s is None)
     return wait_s
 
 
-def redraw(now: float, *, force: bool = False) -> None:
-    """Draw the sidebars anew, ten times a second at most."""
+def redraw(now: float, *, faces: bool = True, force: bool = False) -> None:
+    """Draw 3D views anew where a face has moved, and the sidebars ten times a second at most.
+
+    Parameters
+    ----------
+    now : float
+        `time.monotonic`.
+    faces : bool
+        Whether a face has moved: custom properties do not tell Blender so.
+    force : bool
+        Draw the sidebars now.
+    """
     global _drawn_s
-    if now - _drawn_s < _REDRAW_S and not force:
+    lists = force or now - _drawn_s >= _REDRAW_S
+    if lists:
+        _drawn_s = now
+    elif not faces:
         return
-    _drawn_s = now
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D" and area.spaces.active.show_region_ui:
+            if area.type == "VIEW_3D":
                 for region in area.regions:
-                    if region.type == "UI" and _shows_tab(region):
+                    if (faces and region.type == "WINDOW") or (
+                        lists and region.type == "UI" and _shows_tab(region)
+                    ):
                         region.tag_redraw()
 
 
@@ -83,13 +97,13 @@ def after_load(*_: Any) -> None:
 @persistent  # type: ignore[untyped-decorator]
 def after_undo(*_: Any) -> None:
     """An undone step may bring back what an avatar was like while it was live."""
-    restore_all(avatar.uid for avatar in driver.avatars)
+    restore_all(avatar.uid for avatar in driver.faces.avatars)
 
 
 @persistent  # type: ignore[untyped-decorator]
 def before_save(*_: Any) -> None:
     """A file is saved as if nothing were live; the next step goes on."""
-    driver.release()
+    driver.faces.release()
     restore_all()
 
 
