@@ -22,6 +22,7 @@ from .recipes import judged, note_quality, recipe_of, signature_of
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
+    from ..signals.quality import Quality
     from ..track import ExpressionTrack
 
 
@@ -152,9 +153,9 @@ class RecordingImport:
 
     #: Steps with the share of the time that each takes on a long recording.
     STEPS = (
-        ("Reading the recording", 0.15),
-        ("Filtering the channels", 0.6),
-        ("Judging the channels", 0.1),
+        ("Reading the recording", 0.1),
+        ("Filtering the channels", 0.4),
+        ("Judging the channels", 0.35),
         ("Finding the expression", 0.05),
     )
     #: Share of the last step, which writes the keys.
@@ -166,7 +167,8 @@ class RecordingImport:
             self._read, self._filter, self._judge, self._convert,
         )  # fmt: skip
         self._done = 0
-        self._filtering: Paced[Activity] | None = None
+        #: The step at hand where it goes in portions.
+        self._paced: Paced[Any] | None = None
         self._step_started = 0.0
         #: Seconds that the whole takes, from the step that can tell; 0 before.
         self._whole_s = 0.0
@@ -180,8 +182,8 @@ class RecordingImport:
     def progress(self) -> float:
         """Share of the work that is done, 0 to 1."""
         done = sum(share for _, share in self.STEPS[: self._done])
-        if self._filtering is not None and self._done == 1:
-            done += self.STEPS[1][1] * self._filtering.share
+        if self._paced is not None:
+            done += self.STEPS[self._done][1] * self._paced.share
         return done
 
     @property
@@ -206,18 +208,24 @@ class RecordingImport:
         EiferError
             As the functions of the script API raise it.
         """
-        if self._filtering is not None and self._done == 1 and self._filtering.share:
-            spent = (now - self._step_started) / self._filtering.share
+        if self._paced is not None and self._done == 1 and self._paced.share:
+            spent = (now - self._step_started) / self._paced.share
             self._whole_s = spent / self.STEPS[1][1]
         if not self.ready and self._work[self._done]():
             self._done += 1
-            self._step_started = now
+            self._step_started, self._paced = now, None
         return self.ready
 
     def stop(self) -> None:
         """Give the work up."""
-        if self._filtering is not None:
-            self._filtering.stop()
+        if self._paced is not None:
+            self._paced.stop()
+
+    def _go_on(self, job: Callable[[Callable[[float], None]], Any]) -> tuple[Any, ...]:
+        """A portion of a job; what it gave in a tuple once it is done, empty before."""
+        if self._paced is None:
+            self._paced = Paced(job)
+        return (self._paced.result,) if self._paced.step() else ()
 
     def _read(self) -> bool:
         path = self.choices.path
@@ -227,12 +235,9 @@ class RecordingImport:
         return True
 
     def _filter(self) -> bool:
-        if self._filtering is None:
-            self._filtering = Paced(self._to_activity)
-        if not self._filtering.step():
-            return False
-        self._activity = self._filtering.result
-        return True
+        for activity in (done := self._go_on(self._to_activity)):
+            self._activity: Activity = activity
+        return bool(done)
 
     def _to_activity(self, on_progress: Callable[[float], None]) -> Activity:
         chosen = self.choices
@@ -243,8 +248,12 @@ class RecordingImport:
         )  # fmt: skip
 
     def _judge(self) -> bool:
-        self._quality = judged(self._recording, self._activity.channels)
-        return True
+        for quality in (done := self._go_on(self._to_quality)):
+            self._quality: Quality = quality
+        return bool(done)
+
+    def _to_quality(self, on_progress: Callable[[float], None]) -> Quality:
+        return judged(self._recording, self._activity.channels, on_progress)
 
     def _convert(self) -> bool:
         self._edited = apply_edits(self._activity, self.choices.edits)

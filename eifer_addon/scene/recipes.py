@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import glob
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+import numpy as np
 
 from .. import api
 from ..errors import EiferError
@@ -34,6 +35,8 @@ KEY = PREFIX + RECIPE
 QUALITY = f"{PREFIX}quality"
 #: Activities that stay in memory; a minute of 22 channels takes half a megabyte.
 _KEPT = 8
+#: Of recordings with more numbers than this, channels that stand for nothing are not judged.
+_JUDGED_WHOLE = 30_000_000
 #: Headers that may name samples of another stem.
 _NAMES_OTHERS = (".vhdr", ".vmrk")
 _activities: dict[str, Activity] = {}
@@ -116,7 +119,8 @@ class Recipe:
 
     def quality(self, path: Path) -> Quality:
         """What is to be said about the channels of the recording at `path`."""
-        return judged(api.read_recording(path, **self.reader), self.montage or {})
+        used = [channel for channel, target in (self.montage or {}).items() if target]
+        return judged(api.read_recording(path, **self.reader), used)
 
     def keep(self, activity: Activity, path: Path, signature: tuple[Any, ...]) -> None:
         """Keep an activity before its edits in memory, so that the next change is quick.
@@ -167,10 +171,34 @@ def note_recipe(action: bpy.types.Action, recipe: Recipe) -> None:
     action[KEY] = recipe.as_json()
 
 
-def judged(recording: Recording, used: Iterable[str]) -> Quality:
-    """The quality of all channels of a recording, and of the pairs among those that are used."""
+def judged(
+    recording: Recording, used: Sequence[str], on_progress: Callable[[float], None] | None = None
+) -> Quality:
+    """The quality of all channels of a recording, and of the pairs among those that are used.
+
+    Of a very long recording only the channels that are used are judged, which takes its time.
+
+    `on_progress` is told the share that is done before every stretch that is read.
+    """
     with_all = with_pairs(recording, used)
-    return api.check_quality(with_all, list(with_all.channels))
+    if on_progress is not None:
+        with_all = _telling(with_all, on_progress)
+    names = list(dict.fromkeys(used))
+    if with_all.n_samples * len(with_all.channels) <= _JUDGED_WHOLE or not names:
+        names = list(with_all.channels)
+    return api.check_quality(with_all, names)
+
+
+def _telling(recording: Recording, on_progress: Callable[[float], None]) -> Recording:
+    """The same recording, which tells how much of it was read; it is judged in two rounds."""
+    read, whole = [0], 2 * max(1, recording.n_samples)
+
+    def read_samples(start: int, stop: int) -> np.ndarray:
+        on_progress(min(1.0, read[0] / whole))
+        read[0] += stop - start
+        return recording.read_samples(start, stop)
+
+    return replace(recording, read_samples=read_samples)
 
 
 def note_quality(action: bpy.types.Action, quality: Quality) -> None:

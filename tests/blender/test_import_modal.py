@@ -16,6 +16,7 @@ from eifer.eifer_addon import api
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.scene.controls import is_head
+from eifer.eifer_addon.scene.imports import RecordingImport
 from eifer.eifer_addon.scene.takes import current_take
 from eifer.operators import registration
 
@@ -72,9 +73,10 @@ def test_the_modal_import_does_a_portion_per_tick_and_cleans_up(recording: Path)
     assert result == {"FINISHED"}
     shares = [share for share, _ in seen]
     assert shares == sorted(shares)
-    assert shares[0] == pytest.approx(0.15)
-    assert shares[-1] == pytest.approx(0.9)
-    within = [text for share, text in seen if 0.15 < share < 0.75]
+    steps = [share for _, share in RecordingImport.STEPS]
+    assert shares[0] == pytest.approx(steps[0])
+    assert shares[-1] == pytest.approx(sum(steps)) == pytest.approx(1 - RecordingImport.WRITING)
+    within = [text for share, text in seen if steps[0] < share < steps[0] + steps[1]]
     assert len(within) >= 2, "the filters did not tell how far they are"
     assert "Filtering the channels, about" in within[-1]
     assert operator.reports[-1] == ({"INFO"}, "Wrote the take 'smile'")
