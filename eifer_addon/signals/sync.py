@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, signal
+from scipy import fft, ndimage, signal
 
 from ..errors import EiferError
 
@@ -19,6 +19,9 @@ _LEAST_RATE_HZ = 100.0
 _LEAST_OVERLAP_S, _LEAST_OVERLAP_PART = 2.0, 0.25
 #: A second peak this near is the flank of the first.
 _FLANK_S = 0.5
+#: Both curves are smoothed by a Gaussian of this standard deviation (half power at 2.7 Hz), and the
+#: peak's place is read off this far to both sides of its highest sample.
+_SMOOTH_S, _TOP_S = 0.05, 0.05
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def find_offset(
     # Two short pieces agree by chance more easily than two long ones.
     score = values * np.sqrt(overlap / overlap.max())
     best = int(np.argmax(score))
-    peak, part = _between_samples(values, best)
+    peak, part = _between_samples(values, best, max(1, round(_TOP_S * rate)))
     aside = np.abs(lags - lags[best]) > _FLANK_S * rate
     rival = float(score[aside].max(initial=0.0)) / max(float(score[best]), 1e-12)
     confidence = max(peak, 0.0) * (1.0 - min(rival, 1.0) ** 2)
@@ -98,7 +101,9 @@ def _prepared(curve: np.ndarray, rate_hz: float, wanted_hz: float, name: str) ->
             f"The {name} curve does not change or is not finite.", "Choose a curve that moves."
         )
     times = np.arange(int((len(values) - 1) / rate_hz * wanted_hz) + 1) / wanted_hz
-    return np.interp(times, np.arange(len(values)) / rate_hz, values)
+    level = np.interp(times, np.arange(len(values)) / rate_hz, values)
+    # Faces move below a few hertz; what is faster is noise, which would shift the peak.
+    return np.asarray(ndimage.gaussian_filter1d(level, _SMOOTH_S * wanted_hz, mode="nearest"))
 
 
 def _correlations(
@@ -128,13 +133,14 @@ def _correlations(
     return lags, both / np.maximum(size_ab, max(floor, np.finfo(float).tiny)), count
 
 
-def _between_samples(values: np.ndarray, best: int) -> tuple[float, float]:
-    """Height and place (in samples from `best`) of the parabola through three values."""
-    if not 0 < best < len(values) - 1:
+def _between_samples(values: np.ndarray, best: int, reach: int) -> tuple[float, float]:
+    """Height and place (in samples from `best`) of the parabola through the top of the peak."""
+    low, high = max(best - reach, 0), min(best + reach + 1, len(values))
+    at = np.arange(low, high) - best
+    if len(at) < 3:
         return float(values[best]), 0.0
-    left, middle, right = (float(v) for v in values[best - 1 : best + 2])
-    bend = left - 2 * middle + right
+    bend, slope, height = (float(c) for c in np.polyfit(at, values[low:high], 2))
     if bend >= 0:
-        return middle, 0.0
-    part = 0.5 * (left - right) / bend
-    return middle - 0.25 * (left - right) * part, part
+        return float(values[best]), 0.0
+    part = float(np.clip(-slope / (2 * bend), -reach, reach))
+    return height + slope * part + bend * part**2, part

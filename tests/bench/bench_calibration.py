@@ -19,6 +19,7 @@ from eifer import api
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.signals.movements import movement_names
 from eifer.eifer_addon.signals.recording import Recording
+from eifer.eifer_addon.signals.sync import find_offset
 from eifer.models.baseline import build_model
 from eifer.models.emg2exp import emg_to_expression
 from eifer.models.sessions import load_model
@@ -143,6 +144,29 @@ def redonning() -> None:
         print(f"  {name:12s} {100 * (np.exp(np.mean(values)) - 1):.0f} %")
 
 
+def curves() -> None:
+    """Error of the offset between a muscle's activity and a noisy coefficient at 30 frames/s."""
+    pairs = (("zygomaticus.left", "mouthSmileLeft"), ("frontalis_medialis.left", "browInnerUp"))
+    errors: dict[float, list[float]] = {0.02: [], 0.1: [], 0.3: []}
+    rng = np.random.default_rng(0)
+    for seed in PEOPLE:
+        recording, truth = posed_session(Person(seed))
+        activity, shown = api.to_activity(recording), emg_to_expression(truth)
+        for muscle, name in pairs:
+            for noise, found in errors.items():
+                offset = rng.uniform(-5.0, 5.0)
+                times = np.arange(max(0.0, -offset), recording.duration_s - 6.0, 1 / 30)
+                curve = np.interp(times + offset, shown.timestamps, shown.column(name))
+                curve = curve + noise * rng.standard_normal(len(times))
+                seconds = find_offset(
+                    activity.column(muscle), activity.rate_hz, curve, 30.0
+                ).seconds
+                found.append(1e3 * abs(seconds - times[0] - offset))
+    print("offset by curves, error in ms (median, largest)")
+    for noise, found in errors.items():
+        print(f"  noise {noise:g}: {np.median(found):.1f}, {max(found):.0f}")
+
+
 def envelopes() -> None:
     """The same script as 30 Hz envelopes in an MMM-like folder's tables."""
     rates = []
@@ -162,7 +186,6 @@ def envelopes() -> None:
 
 
 if __name__ == "__main__":
-    for job in sys.argv[1:] or ["detection", "envelopes", "gains", "redonning"]:
-        {"detection": detection, "envelopes": envelopes, "gains": gains, "redonning": redonning}[
-            job
-        ]()
+    for job in sys.argv[1:] or ["detection", "envelopes", "gains", "redonning", "curves"]:
+        {"detection": detection, "envelopes": envelopes, "gains": gains, "redonning": redonning,
+         "curves": curves}[job]()  # fmt: skip
