@@ -24,7 +24,7 @@ from .shared import MOST_CHANNELS, VALUES, SharedState
 from .sources import Chunk, Search, Source, SourceEndedError, SourceLostError, search_for
 from .timing import Gap
 
-_SEARCH_S, _BEAT_S, _STATUS_S = 0.05, 0.1, 0.2
+_SEARCH_S, _BEAT_S, _STATUS_S, _MARKERS_S = 0.05, 0.1, 0.2, 0.05
 #: How quickly the shown length of the device's chunks follows.
 _CHUNK_PART = 0.02
 
@@ -66,7 +66,7 @@ class Engine:
         self._pending: list[Chunk] = []
         self._waiting = 0
         self._values = np.zeros((), VALUES)
-        self._searched = self._beaten = self._told = 0.0
+        self._searched = self._beaten = self._told = self._marked = 0.0
         self._status: dict[str, Any] = {}
         self._last_time: float | None = None
 
@@ -83,6 +83,9 @@ class Engine:
         elif self.state in ("searching", "lost") and now - self._searched >= _SEARCH_S:
             self._searched = now
             self._look()
+        if now - self._marked >= _MARKERS_S:
+            self._marked = now
+            self._note_markers()
         self.recorder.tend(self.source, now)
         if now - self._beaten >= _BEAT_S:
             self._beaten = now
@@ -274,6 +277,15 @@ class Engine:
         if self.pipeline is not None:
             self.pipeline.update(conditioning)
         self.recorder.note(SETT, conditioning=self.settings.to_document()["conditioning"])
+
+    def _note_markers(self) -> None:
+        """Put markers of other streams, or of the recording that is played, into the take."""
+        if self._search is None or self.source is None:
+            return
+        for marker in self._search.markers():
+            self.recorder.note(
+                MARK, name=marker.name, timestamp_s=marker.time_s, stream=marker.stream
+            )
 
     def _mark(self, name: str, at_s: float) -> None:
         """Note an event that happened at `at_s` of `time.monotonic`."""

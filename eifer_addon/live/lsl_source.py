@@ -6,7 +6,6 @@ looked for by source id, then by name and type, and whatever comes back is a new
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -14,74 +13,26 @@ from typing import Any
 import numpy as np
 
 from .lsl import WatchedStreams, facts_of, load_lsl
+from .lsl_clock import ClockOffset
+from .lsl_markers import LslMarkers
 from .settings import LiveSettings
-from .sources import MOST_S, Chunk, Source, SourceLostError, check_facts
+from .sources import MOST_S, Chunk, Marker, Source, SourceLostError, check_facts
 from .stream_facts import StreamFacts, StreamSelector
 from .timing import Clockwork
 
 #: liblsl keeps so many seconds for a reader that is late.
 _BUFFER_S = 360
 _OPENING_S = 5.0
-#: How often the sender's clock is measured, and how soon again after that failed.
-_MEASURE_S, _AGAIN_S = 5.0, 1.0
 #: A stream that is open and sends nothing for so long is lost.
 _SILENT_S = 3.0
 #: Streams that are there already are found within so long of each other.
 _TOGETHER_S = 0.5
+#: How often new streams of markers are looked for.
+_LOOK_S = 0.5
 #: A stream that was lost is not tried again for so long.
 _FORGOTTEN_S = 4.0
 #: The offset between clocks moves by at most this part of the time that passes.
 _SLEW = 0.02
-
-
-class ClockOffset:
-    """Measures the offset of the sender's clock in a thread; the first time takes 0.6 s.
-
-    Parameters
-    ----------
-    inlet : pylsl.StreamInlet
-    """
-
-    def __init__(self, inlet: Any) -> None:
-        self._inlet = inlet
-        self._lock = threading.Lock()
-        self._notes: list[dict[str, float]] = []
-        self._wake, self._ended = threading.Event(), False
-        self.offset_s: float | None = None
-        threading.Thread(target=self._measure, name="clock", daemon=True).start()
-
-    def _measure(self) -> None:
-        lsl = load_lsl()
-        while not self._ended:
-            pause = _MEASURE_S
-            try:
-                offset = float(self._inlet.time_correction(timeout=2.0))
-            except RuntimeError:  # pylsl's own errors: lost, or no answer in time
-                pause = _AGAIN_S
-            else:
-                with self._lock:
-                    self.offset_s = offset
-                    measured = float(lsl.local_clock())
-                    self._notes.append({"offset_s": offset, "measured_s": measured})
-            self._wake.wait(pause)
-            self._wake.clear()
-
-    def forget(self) -> None:
-        """Measure anew at once: the clock was set."""
-        with self._lock:
-            self.offset_s = None
-        self._wake.set()
-
-    def drain(self) -> list[dict[str, float]]:
-        """Measurements since the last call."""
-        with self._lock:
-            notes, self._notes = self._notes, []
-        return notes
-
-    def close(self) -> None:
-        """Measure no more."""
-        self._ended = True
-        self._wake.set()
 
 
 class LslSource:
@@ -182,9 +133,11 @@ class LslSearch:
         self._wanted: list[StreamSelector] = [settings.stream]
         self._envelopes = settings.envelopes
         self._watched = WatchedStreams()
+        self._markers = LslMarkers(self._watched)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
         self._opening: Future[LslSource] | None = None
         self._first_s: float | None = None
+        self._looked_s = 0.0
         self._current: str | None = None
         self._ignored: dict[str, float] = {}
 
@@ -243,8 +196,17 @@ class LslSearch:
         self._current = facts.uid
         return source
 
+    def markers(self) -> list[Marker]:
+        """Markers of all streams of texts on the network."""
+        now = time.monotonic()
+        if now - self._looked_s >= _LOOK_S:
+            self._looked_s = now
+            self._markers.look()
+        return self._markers.pull()
+
     def close(self) -> None:
         """Stop looking."""
+        self._markers.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._watched.close()
 

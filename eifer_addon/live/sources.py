@@ -58,6 +58,24 @@ class Chunk:
         return len(self.raw)
 
 
+@dataclass(frozen=True)
+class Marker:
+    """Something that happened.
+
+    Attributes
+    ----------
+    time_s : float
+        In seconds of `Source.clock`.
+    name : str
+    stream : str
+        Who says so.
+    """
+
+    time_s: float
+    name: str
+    stream: str = ""
+
+
 class SourceLostError(EiferError):
     """The source is gone; it may come back."""
 
@@ -160,7 +178,7 @@ class ReplaySource:
             channel_format="double64", channels=recording.channels, units=recording.units,
         )  # fmt: skip
         self._begun = time.monotonic()
-        self._given = 0
+        self._given, self._marked_s = 0, 0.0
         self._block, self._block_start = np.zeros((len(recording.channels), 0)), 0
 
     @property
@@ -210,6 +228,17 @@ class ReplaySource:
         """None: a recording has one clock."""
         return []
 
+    def markers(self) -> list[Marker]:
+        """Events of the recording that were passed since the last call."""
+        length, rate = self.recording.n_samples, self.recording.rate_hz
+        now_s, found = self._given / rate, []
+        loops = range(int(self._marked_s * rate / length), int(self._given / length) + 1)
+        for event in self.recording.events:
+            times = (loop * length / rate + event.onset_s for loop in loops)
+            found += [Marker(at, event.name) for at in times if self._marked_s <= at < now_s]
+        self._marked_s = now_s
+        return sorted(found, key=lambda marker: marker.time_s)
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -228,6 +257,11 @@ class ReplaySearch:
 
     def __init__(self, settings: LiveSettings) -> None:
         self._settings = settings
+        self._source: ReplaySource | None = None
+
+    def markers(self) -> list[Marker]:
+        """The recording's events."""
+        return [] if self._source is None else self._source.markers()
 
     def poll(self) -> Source:
         """The recording, at once."""
@@ -235,6 +269,7 @@ class ReplaySearch:
         recording = open_recording(settings.recording, settings.reading)
         source = ReplaySource(recording, settings.speed, loop=settings.loop)
         check_facts(source.facts, envelopes=settings.envelopes or recording.holds_envelope)
+        self._source = source
         return source
 
     def close(self) -> None:
@@ -246,6 +281,9 @@ class Search(Protocol):
 
     def poll(self) -> Source | None:
         """The source when it is there; `EiferError` when it is there and cannot be used."""
+
+    def markers(self) -> list[Marker]:
+        """What was marked since the last call, by the source's clock."""
 
     def close(self) -> None:
         """Stop looking."""

@@ -19,7 +19,7 @@ from eifer.eifer_addon.live.settings import LiveSettings
 from eifer.eifer_addon.live.sources import check_facts
 from eifer.eifer_addon.live.stream_facts import StreamFacts, StreamSelector
 from eifer.eifer_addon.live.takes import replay_journal, take_recording
-from eifer.eifer_addon.signals.journal_format import CLCK, FRAM, GAPS, Journal
+from eifer.eifer_addon.signals.journal_format import CLCK, DATA, FRAM, GAPS, MARK, Journal
 
 Outlet = Callable[..., subprocess.Popen[str]]
 NAMES = list(CHANNELS)
@@ -183,6 +183,29 @@ def test_two_streams_that_fit_are_both_named(
     lsl_outlet(counter(), 1000.0, unique_name, channels=NAMES, source_id="two")
     failed = wait_for(connect(unique_name), lambda s: s.state == "failed")
     assert "2 streams fit" in failed.sentence
+
+
+def test_markers_of_other_streams_are_events_of_the_take(
+    lsl_outlet: Outlet, connect: Callable[..., LiveSession], unique_name: str
+) -> None:
+    lsl_outlet(counter(), 1000.0, unique_name, channels=NAMES, chunk=8)
+    session = connect(unique_name)
+    session.record("take")
+    wait_for(session, lambda s: bool(s.take and s.take.seconds > 1.0))
+    lsl_outlet(np.arange(50.0)[None], 2.0, f"{unique_name}-markers", format="string",
+               nominal_rate_hz=0.0, type="Markers")  # fmt: skip
+    start = wait_for(session, lambda s: bool(s.take and s.take.seconds > 3.0)).take
+    assert start is not None
+    wait_for(session, lambda s: bool(s.take and s.take.seconds > start.seconds + 4.0))
+    journal = Journal(session.stop_recording())
+    marks = [journal.document(chunk) for chunk in journal.of_kind(MARK)]
+    assert len(marks) >= 4
+    assert {mark["stream"] for mark in marks} == {f"{unique_name}-markers"}
+    numbers = [float(mark["name"]) for mark in marks]
+    np.testing.assert_array_equal(np.diff(numbers), 1.0)
+    np.testing.assert_allclose(np.diff([mark["timestamp_s"] for mark in marks]), 0.5, atol=0.01)
+    last = journal.samples(journal.of_kind(DATA)[-1])
+    assert last.times[-1] - 2.5 < marks[-1]["timestamp_s"] <= last.times[-1] + 0.5
 
 
 def test_two_sessions_share_a_stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from live_signals import emg_recording
 
 from eifer.eifer_addon.live.sources import ReplaySource, SourceEndedError
 from eifer.eifer_addon.live.timing import Clockwork, Gap
+from eifer.eifer_addon.signals.recording import Event
 
 
 def stamps_of(n: int, rate_hz: float, missing: tuple[int, int] | None = None) -> np.ndarray:
@@ -152,6 +154,21 @@ def test_a_looped_replay_goes_on_in_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(raw) > 2900
     np.testing.assert_array_equal(raw, recording.data().T[np.arange(len(raw)) % 1000])
     assert (np.diff(np.concatenate([p.times for p in parts])) > 0).all()
+
+
+def test_events_of_a_looped_replay_are_passed_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeTime()
+    monkeypatch.setattr("eifer.eifer_addon.live.sources.time", clock)
+    events = (Event(0.0, "begin"), Event(0.4, "smile"), Event(0.999, "end"))
+    source = ReplaySource(replace(emg_recording(1.0), events=events), loop=True)
+    found = []
+    for _ in range(100):
+        clock.now += 0.025
+        source.pull()
+        found += source.markers()
+    assert [m.name for m in found] == ["begin", "smile", "end"] * 2 + ["begin", "smile"]
+    expected = [0.0, 0.4, 0.999, 1.0, 1.4, 1.999, 2.0, 2.4]
+    np.testing.assert_allclose([m.time_s for m in found], expected)
 
 
 def test_a_replay_that_was_held_up_catches_up_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
