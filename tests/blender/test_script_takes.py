@@ -296,3 +296,23 @@ def test_an_avatar_that_plays_something_else_meanwhile_is_refused(recording: Pat
         remake_take(bpy.context, obj, Edits(symmetry=1.0))
     assert recipe_of(action).edits == Edits(gain={"zygomaticus": 0.8}, delay_ms=20.0)
     assert points_of(action) == before
+
+
+def test_the_example_changes_the_takes_of_a_file(
+    rigged: bpy.types.Object, recording: Path, tmp_path: Path
+) -> None:
+    keyed_by_script(rigged, recording)
+    name, before = rigged.name, keys(rigged)['["mouthSmileLeft"]'][:, 1].max()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "take.blend"))
+    example = Path(__file__).parents[2] / "examples" / "edit_take.py"
+    changes = '{"gain": {"zygomaticus": 0.2}, "repair": {"Corrugator_l": "drop"}}'
+    done = subprocess.run(
+        [sys.executable, str(example), "take.blend", changes, "changed.blend"],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert "made the keys of 'scripted' again" in done.stdout, done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "changed.blend"))
+    head = bpy.data.objects[name]
+    recipe = recipe_of(current_take(head))
+    assert (recipe.edits.gain, recipe.repair) == ({"zygomaticus": 0.2}, {"Corrugator_l": "drop"})
+    assert 0 < keys(head)['["mouthSmileLeft"]'][:, 1].max() < 0.5 * before

@@ -53,8 +53,13 @@ def ask_for_a_rate() -> Iterator[float]:
     yield 1.5
     screenshot("import-asks")
     press("RET")
-    yield 2.0
-    assert not bpy.context.window_manager.eifer.busy
+    yield 1.0
+    for _ in range(300):
+        if not bpy.context.window_manager.eifer.busy:
+            break
+        yield 0.1
+    yield 1.0
+    assert not bpy.context.window_manager.eifer.busy, "a question did not end the import"
     assert not bpy.data.actions, "a recording without a rate became a take"
     press("ESC")
     yield 1.0
