@@ -58,7 +58,7 @@ class Placed:
     @classmethod
     def of(cls, activity: Activity, scheme: str | None = None) -> Placed:
         """Find them; `EiferError` when there is none."""
-        found = sites_of(activity.muscles, activity.channels, scheme)
+        found = sites_of(activity.muscles, activity.channels, scheme, activity.filters)
         if not found:
             where = " in the scheme 'kuramoto'" if scheme == "kuramoto" else ""
             raise EiferError(

@@ -105,7 +105,10 @@ def is_kuramoto(name: str, *, letters: str = "k") -> bool:
 
 
 def sites_of(
-    muscles: Sequence[str], channels: Sequence[str], scheme: str | None = None
+    muscles: Sequence[str],
+    channels: Sequence[str],
+    scheme: str | None = None,
+    filters: Sequence[str] = (),
 ) -> dict[int, str]:
     """The site of each muscle that has one, by its number.
 
@@ -117,6 +120,8 @@ def sites_of(
         ``"fridlund"`` puts each muscle where Fridlund's electrode is, ``"kuramoto"`` where the
         channel's own electrode or pair is. None takes the channel's where its name is a code of
         Kuramoto's (K1 …), else the muscle's.
+    filters : sequence of str
+        The activity's; where they name Kuramoto's scheme, names such as E1 are his codes, too.
 
     Returns
     -------
@@ -130,7 +135,8 @@ def sites_of(
     """
     if scheme is not None:
         electrode_scheme(scheme)
-    letters = {"fridlund": "", "kuramoto": "ke", None: "k"}[scheme]
+    by_name = "ke" if any("Kuramoto" in step for step in filters) else "k"
+    letters = {"fridlund": "", "kuramoto": "ke", None: by_name}[scheme]
     found: dict[int, str] = {}
     for number, (muscle, channel) in enumerate(zip(muscles, channels, strict=True)):
         own = channel.strip() if letters and is_kuramoto(channel, letters=letters) else muscle

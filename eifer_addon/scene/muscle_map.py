@@ -117,14 +117,15 @@ def show_map(
 def sites_noted(obj: bpy.types.Object) -> dict[str, str] | None:
     """Where the muscles of the take that plays were recorded; None for Fridlund's electrodes."""
     action = current_take(obj)
+    notes = {} if action is None else notes_of(action)
     try:
-        pairs = json.loads(notes_of(action)["channels"]) if action is not None else []
+        pairs = json.loads(notes.get("channels", "[]"))
         channels, muscles = [str(pair[0]) for pair in pairs], [str(pair[1]) for pair in pairs]
-    except (KeyError, IndexError, TypeError, ValueError):
+    except (IndexError, TypeError, ValueError):
         return None
-    found = sites_of(muscles, channels)
+    found = sites_of(muscles, channels, None, (str(notes.get("filters", "")),))
     shown = {muscles[k]: where for k, where in found.items() if muscles[k] in muscles_shown()}
-    return shown if any(is_kuramoto(where) for where in shown.values()) else None
+    return shown if any(is_kuramoto(site, letters="ke") for site in shown.values()) else None
 
 
 def _switch(obj: bpy.types.Object, show: bool) -> None:

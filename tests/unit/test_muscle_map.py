@@ -141,6 +141,8 @@ def test_channels_of_kuramoto_stand_at_their_own_electrodes() -> None:
     muscles = ("frontalis_medialis.left", "corrugator.left", "corrugator.right", "masseter.left")
     channels = ("K2", "K19", "K19", "E18")
     assert sites_of(muscles, channels) == {0: "K2", 1: "K19", 3: "masseter.left"}
+    said = ("19 channels were taken for electrodes of Kuramoto's scheme",)
+    assert sites_of(muscles, channels, None, said) == {0: "K2", 1: "K19", 3: "E18"}
     assert sites_of(muscles, channels, "kuramoto") == {0: "K2", 1: "K19", 3: "E18"}
     assert sites_of(muscles, channels, "fridlund") == dict(enumerate(muscles))
 
