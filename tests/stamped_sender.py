@@ -139,9 +139,9 @@ def main() -> None:
             sent += chunk
             # The last sample of a chunk is sample `sent - 1`, and ends at this time.
             stamp_s = start_s + sent / rate
-            outlet.push_chunk(block, stamp_s)
             if sending.log:
                 log.append((sent - 1, stamp_s, lsl.local_clock()))
+            outlet.push_chunk(block, stamp_s)
         time.sleep(_NAP_S)
     if sending.log:
         np.save(sending.log, np.array(log))
