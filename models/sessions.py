@@ -7,6 +7,7 @@ one thread against 24 for two with spinning), and Blender's own threads are left
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -283,19 +284,24 @@ def _check_against_card(model: Model) -> None:
             )
 
 
-@contextmanager
-def _onnx_errors(where: str) -> Iterator[None]:
-    """Turn onnxruntime's exceptions into one sentence."""
+@functools.cache
+def _failures() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises; asked for late, and once, because a live model runs all the time."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    kinds = (
+    return (
         state.EPFail, state.EngineError, state.Fail, state.InvalidArgument, state.InvalidGraph,
         state.InvalidProtobuf, state.NoModel, state.NotImplemented, state.RuntimeException,
         RuntimeError, ValueError,
     )  # fmt: skip
+
+
+@contextmanager
+def _onnx_errors(where: str) -> Iterator[None]:
+    """Turn onnxruntime's exceptions into one sentence."""
     try:
         yield
-    except kinds as error:
+    except _failures() as error:
         first = (str(error).strip() or "no reason given").splitlines()[0].split("Status Message")[0]
         raise EiferError(
             f"{where} cannot be run by onnxruntime: {first[:200].rstrip(' .')}.",

@@ -78,6 +78,15 @@ def test_envelopes_are_those_of_the_causal_chain() -> None:
     assert used.delay_ms["filter"] == chain.delay_ms
 
 
+def test_the_filters_are_those_of_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = emg()
+    samples[4, 2000:2100] = np.nan
+    quick = in_chunks(pipeline(), samples, random_cuts(6000, 50, 1))
+    monkeypatch.setattr("eifer.eifer_addon.signals.causal._sosfilt", None)
+    public = in_chunks(pipeline(), samples, random_cuts(6000, 50, 1))
+    np.testing.assert_array_equal(quick.coefficients, public.coefficients)
+
+
 def test_frames_come_500_times_a_second_where_the_rate_allows() -> None:
     for rate_hz, frame_rate_hz in ((250.0, 250.0), (1000.0, 500.0), (4096.0, 512.0)):
         built = LivePipeline(CHANNELS, rate_hz, UNITS, SETTINGS)
