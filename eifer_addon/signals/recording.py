@@ -163,5 +163,5 @@ class Recording:
                 holds_envelope=meta["holds_envelope"], start_s=float(meta.get("start_s", 0.0)),
                 events=tuple(Event(float(o), n, float(d)) for o, n, d in rows),
             )  # fmt: skip
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise EiferError(f"{path} lacks a part of a recording: {error}.") from error

@@ -12,6 +12,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "bdf": (".bdf",),
     "xdf": (".xdf",),
     "eiflog": (".eiflog",),
+    "eifer": (".npz",),
     "brainvision": (".vhdr", ".vmrk", ".eeg"),
     "mat": (".mat",),
     "hdf5": (".h5", ".hdf5"),
