@@ -21,6 +21,7 @@ from ...models.streaming import FrameRunner
 from ..errors import EiferError
 from ..signals.causal import CausalChain
 from ..signals.filters import BAND_HZ, SHRUNK, find_mains
+from ..signals.gains import ExpressionGains
 from ..signals.normalise import load_document
 from ..signals.presets import get_preset
 from ..signals.readers.base import LOWEST_RAW_RATE_HZ
@@ -338,12 +339,10 @@ def _enveloped(chain: CausalChain, used: np.ndarray, returns: tuple[Return, ...]
 
 
 def _model(settings: LiveSettings, profile: Mapping[str, Any]) -> Model:
-    """The model that was named, else the gains of the profile, else the baseline."""
-    if settings.model:
+    """The named model, else the profile's expression gains, else the baseline."""
+    if settings.model and settings.model != "baseline":
         return load_model(Path(settings.model), kind="emg2exp")
-    if profile.get("gains"):
-        from ..signals.gains import ExpressionGains
-
+    if not settings.model and profile.get("gains"):
         return ExpressionGains.from_document(profile["gains"]).as_model()
     return default_model()
 

@@ -100,7 +100,8 @@ class LiveSettings:
         Where to put notches (with harmonics); 0 for none, None listens for mains hum in the
         first seconds.
     model : str
-        Path of an ONNX model of the kind ``emg2exp``; empty for the baseline.
+        Path of an ONNX model of the kind ``emg2exp``, or ``"baseline"``; empty takes the
+        profile's expression gains where there are some, else the baseline.
     fill : {"rest", "mirror"}
         What stands for muscles that were not recorded.
     envelopes : bool

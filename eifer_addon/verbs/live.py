@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
     add("--unmix", action="store_true", help="take out the cross-talk that the profile holds")
     add("--mains", type=float, help="mains in Hz, 0 for none (default: found by listening)")
-    add("--model", type=Path, help="an ONNX model (default: the baseline)")
+    add("--model", type=Path, help="an ONNX model, or baseline (default: the profile's gains)")
     add("--fill", choices=("rest", "mirror"), default="rest", help="muscles that are not there")
     add("--envelopes", action="store_true", help="the channels are envelopes already")
     add("--dead-zone", type=float, default=0.0, help="coefficients below this are 0")
@@ -90,7 +90,7 @@ def _settings(options: argparse.Namespace, folder: Path) -> LiveSettings:
         montage=None if options.montage is None else str(options.montage.absolute()),
         profile=None if options.profile is None else str(options.profile.absolute()),
         unmix=options.unmix, mains_hz=options.mains, fill=options.fill,
-        model="" if options.model is None else str(options.model.absolute()),
+        model=_model(options.model),
         envelopes=options.envelopes, subject=options.subject, journal_folder=str(folder),
         conditioning=Conditioning(
             dead_zone=options.dead_zone, gain=options.gain, min_cutoff_hz=options.min_cutoff,
@@ -98,6 +98,12 @@ def _settings(options: argparse.Namespace, folder: Path) -> LiveSettings:
         ),
         outgoing=outgoing_of(options),
     )  # fmt: skip
+
+
+def _model(path: Path | None) -> str:
+    if path is None or str(path) == "baseline":
+        return "" if path is None else "baseline"
+    return str(path.absolute())
 
 
 def _record(session: LiveSession, options: argparse.Namespace) -> Snapshot:

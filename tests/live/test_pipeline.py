@@ -15,6 +15,7 @@ from eifer.eifer_addon.live.pipeline import LivePipeline
 from eifer.eifer_addon.live.settings import Conditioning, LiveSettings
 from eifer.eifer_addon.signals.calibration import MuscleProfile, Profile
 from eifer.eifer_addon.signals.causal import CausalChain
+from eifer.eifer_addon.signals.gains import ExpressionGains
 from eifer.models.sessions import load_model
 
 SETTINGS = LiveSettings(recording="none")
@@ -183,6 +184,31 @@ def test_a_profile_in_volts_fits_a_stream_in_microvolts() -> None:
     same = in_chunks(pipeline(profile=profile()), samples, [])
     volts = in_chunks(pipeline(profile=profile("V", 1e-6)), samples, [])
     np.testing.assert_allclose(volts.activity, same.activity, rtol=1e-5, atol=1e-6)
+
+
+def test_the_gains_of_a_profile_stand_in_for_the_baseline() -> None:
+    space = pipeline().space
+    weights = np.zeros((2, len(space)))
+    weights[0, space.coefficients.index("tongueOut")] = 0.5
+    gains = ExpressionGains(
+        space.name, ("zygomaticus.left", "zygomaticus.right"), weights, np.ones(len(space))
+    )
+    samples = emg()
+    document = {**profile(), "gains": gains.as_document()}
+    used = pipeline(profile=document, mains_hz=50.0)
+    frames = in_chunks(used, samples, random_cuts(6000, 30, 1))
+    np.testing.assert_array_equal(
+        frames.coefficients,
+        in_chunks(pipeline(profile=document, mains_hz=50.0), samples, []).coefficients,
+    )
+    tongue = frames.coefficients[:, space.coefficients.index("tongueOut")]
+    smile = frames.activity[:, used.muscles.index("zygomaticus.left")]
+    np.testing.assert_allclose(tongue, np.minimum(0.5 * smile, 1.0), rtol=1e-5)
+    assert tongue.max() > 0.2
+    plain = in_chunks(
+        pipeline(profile=document, mains_hz=50.0, model="baseline"), samples, []
+    ).coefficients
+    assert not plain[:, space.coefficients.index("tongueOut")].any()
 
 
 def test_envelopes_pass_the_filters_by() -> None:
