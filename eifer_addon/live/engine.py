@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import EiferError
 from ..signals.journal_format import MARK, ORPHANED, SETT, STOPPED
+from .contents import with_contents
 from .outgoing import Outgoing, OutgoingStreams
 from .pipeline import Frames, LivePipeline
 from .quality_watch import QualityWatch
@@ -53,7 +54,7 @@ class Engine:
     ) -> None:
         self.settings, self.shared = settings, shared
         self.state, self.sentence = "searching", f"Looking for {settings.describe_source()}."
-        self._search = search
+        self._search, self._complete = search, False
         self.source: Source | None = None
         self.pipeline: LivePipeline | None = None
         self.recorder = Recorder()
@@ -114,6 +115,8 @@ class Engine:
 
     def _look(self) -> None:
         try:
+            if not self._complete:
+                self.settings, self._complete = with_contents(self.settings), True
             if self._search is None:
                 self._search = search_for(self.settings)
             source = self._search.poll()

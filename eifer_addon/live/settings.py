@@ -89,7 +89,8 @@ class LiveSettings:
     reading : mapping
         Choices of `read_recording` for the replay.
     montage : mapping of str to str, str or None
-        As for `to_activity`: channel to muscle, a file, or None for the channels' names.
+        Channel, or pair as ``"A - B"``, to muscle (see `contents.as_names`); a file; or None for
+        the channels' names.
     profile : mapping, str or None
         A subject's profile or its file; None estimates rest and scale from the running signal.
     unmix : bool

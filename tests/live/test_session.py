@@ -21,7 +21,9 @@ from eifer.eifer_addon.live.journal import unfinished
 from eifer.eifer_addon.live.session import LiveSession, free_name
 from eifer.eifer_addon.live.settings import Conditioning, LiveSettings
 from eifer.eifer_addon.live.takes import replay_journal, take_of_journal, take_recording
+from eifer.eifer_addon.signals.calibration import MuscleProfile, Profile
 from eifer.eifer_addon.signals.journal_format import DATA, FRAM, GAPS, HEAD, SETT, Journal
+from eifer.eifer_addon.signals.montage import map_channels
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
@@ -104,6 +106,35 @@ def test_a_take_can_be_made_again_with_other_settings(session: LiveSession) -> N
     assert activity.source["preset"] == "rms100"
     assert not np.array_equal(track.coefficients, frames_of(path))
     assert len(track) == len(frames_of(path))
+
+
+def test_a_take_needs_neither_profile_nor_montage_file_later(
+    recording: Path, tmp_path: Path
+) -> None:
+    entry = MuscleProfile(3.0, 20.0, 0.5, "uV")
+    muscles = ("zygomaticus.left", "corrugator.right")
+    profile = Profile(dict.fromkeys(muscles, entry), "live").save(tmp_path / "profile.json")
+    pair = (CHANNELS[0], CHANNELS[1])
+    montage = map_channels(CHANNELS, {pair: muscles[0], CHANNELS[4]: muscles[1]})
+    path = montage.save(tmp_path / "montage.json")
+    settings = LiveSettings(
+        recording=str(recording), loop=True, mains_hz=50.0, journal_folder=str(tmp_path),
+        profile=str(profile), montage=str(path),
+    )  # fmt: skip
+    session = LiveSession(settings)
+    session.start()
+    try:
+        session.record("take")
+        wait_for(session, lambda s: bool(s.take and s.take.seconds > 3.0))
+        journal = session.stop_recording()
+    finally:
+        session.close()
+    profile.unlink()
+    path.unlink()
+    replayed = replay_journal(journal)
+    assert replayed.pipeline.muscles == ("corrugator.right", "zygomaticus.left")
+    np.testing.assert_array_equal(replayed.frames.coefficients, frames_of(journal))
+    assert replayed.frames.activity.max() > 0.5
 
 
 @POSIX_ONLY
