@@ -18,7 +18,7 @@ from .lsl_markers import LslMarkers
 from .settings import LiveSettings
 from .sources import MOST_S, Chunk, Marker, Source, SourceLostError, check_facts
 from .stream_facts import StreamFacts, StreamSelector
-from .timing import Clockwork
+from .timing import Clockwork, Gap
 
 #: liblsl keeps so many seconds for a reader that is late.
 _BUFFER_S = 360
@@ -33,6 +33,12 @@ _LOOK_S = 0.5
 _FORGOTTEN_S = 4.0
 #: The offset between clocks moves by at most this part of the time that passes.
 _SLEW = 0.02
+#: Stamps further than this from when their samples came are not of LSL's clock: some drivers
+#: stamp by the device's or by the time of day, about which LSL's measurements say nothing.
+_FOREIGN_S = 10.0
+#: So much more time by the stamps than by our clock means a clock that was set.
+_SET_S = 5.0
+_SET_FORWARD = Gap(0, "the sender's clock was set forward")
 
 
 class LslSource:
@@ -59,6 +65,7 @@ class LslSource:
         self._clockwork = Clockwork(facts.rate_hz)
         self._offsets = ClockOffset(inlet)
         self._offset: float | None = None
+        self._arrival = 0.0
         self._last_s = -np.inf
         self._heard_s = float(self._clock())
 
@@ -85,6 +92,8 @@ class LslSource:
         received = np.array(stamps, np.float64)  # a copy, the view is of a large array
         times, gap = self._clockwork.process(received)
         if gap is not None:
+            if gap.missing / self.facts.rate_hz > self._heard_s - self._last_s + _SET_S:
+                gap = _SET_FORWARD
             self._offset = None
             self._offsets.forget()
         return Chunk(self._buffer[:n].copy(), received, self._local(times), gap)
@@ -93,9 +102,12 @@ class LslSource:
         """Times by our own clock; they go on increasing while the offset is corrected."""
         measured = self._offsets.offset_s
         if self._offset is None:
+            self._arrival = self._heard_s - float(times[-1])
+        if measured is not None and abs(measured - self._arrival) > _FOREIGN_S:
+            measured = None
+        if self._offset is None:
             # Until the first measurement the newest sample counts as just taken.
-            provisional = self._heard_s - float(times[-1])
-            self._offset = provisional if measured is None else measured
+            self._offset = self._arrival if measured is None else measured
         elif measured is not None:
             most = _SLEW * len(times) / self.facts.rate_hz
             self._offset += float(np.clip(measured - self._offset, -most, most))
