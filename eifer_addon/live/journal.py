@@ -187,11 +187,11 @@ class JournalWriter:
         if now - self._touched >= _BEAT_S:
             self._put(BEAT)
 
-    def close(self, reason: str = STOPPED) -> None:
-        """Write what waits and the end mark, and wait for the disk."""
+    def close(self, reason: str = STOPPED, **values: Any) -> None:
+        """Write what waits and the end mark with further JSON `values`, and wait for the disk."""
         if not self._done.is_set():
             self._write_pending()
-            self._put(ENDS, json_content({"sample": self.n_samples, "reason": reason}))
+            self._put(ENDS, json_content({"sample": self.n_samples, "reason": reason, **values}))
             self._done.set()
             self._syncer.join(timeout=5.0)
             with contextlib.suppress(OSError):  # of a full disk `failure` tells already

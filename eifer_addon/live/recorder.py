@@ -31,6 +31,7 @@ class Recorder:
         self.told: dict[str, Any] = {}
         self._wanted: dict[str, Any] | None = None
         self._writer: JournalWriter | None = None
+        self._pipeline: LivePipeline | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -67,6 +68,7 @@ class Recorder:
         """Open the journal of the take that was asked for."""
         wanted = self._wanted
         assert wanted is not None
+        self._pipeline = pipeline
         path = Path(wanted["path"])
         append = bool(wanted.get("append")) and path.is_file()
         header = _header(str(wanted.get("name", "")), pipeline, source, settings)
@@ -118,7 +120,8 @@ class Recorder:
             if self.told.get("state") == "waiting":
                 self.told |= {"state": "failed", "sentence": "Nothing came while recording."}
             return
-        writer.close(reason)
+        calibration = {} if self._pipeline is None else calibration_of(self._pipeline)
+        writer.close(reason, calibration=calibration)
         failure = writer.failure
         self.told |= {
             "state": "stopped" if failure is None else "failed", "n_samples": writer.n_samples,
@@ -148,6 +151,17 @@ class Recorder:
         }  # fmt: skip
 
 
+def calibration_of(pipeline: LivePipeline) -> dict[str, dict[str, float]]:
+    """Baseline and scale by muscle, as far as they are known now."""
+    scale = pipeline.scale
+    rows = zip(pipeline.muscles, scale.baseline, scale.scale, strict=True)
+    return {
+        muscle: {"baseline": float(low), "scale": float(full)}
+        for muscle, low, full in rows
+        if np.isfinite(low) and np.isfinite(full)
+    }
+
+
 def _header(
     name: str, pipeline: LivePipeline, source: Source, settings: LiveSettings
 ) -> dict[str, Any]:
@@ -161,5 +175,9 @@ def _header(
         "simulated": source.simulated, "muscles": list(pipeline.muscles),
         "space": pipeline.space.name, "frame_rate_hz": pipeline.frame_rate_hz,
         "model": pipeline.model.card.name, "model_sha256": pipeline.model.sha256,
+        "model_licence": pipeline.model.card.licence,
+        "model_card_format": pipeline.model.card.format_version, "notes": pipeline.notes,
+        "montage": dict(pipeline.front.montage.channels),
+        "unmapped": list(pipeline.front.montage.unmapped),
         "filters": list(pipeline.words), "delay_ms": pipeline.delay_ms,
     }  # fmt: skip

@@ -1,8 +1,9 @@
 """From the journal of a take to a recording, muscle activity and an expression track.
 
-The journal holds the state that the pipeline had when the recording began, so running its samples
-through the same pipeline again gives the coefficients that were seen live, bit for bit. With
-other settings the take is made anew.
+The journal holds the coefficients that were seen live, and they are what a take shows. It also
+holds the state that the pipeline had when the recording began, so running its samples through
+the same pipeline again gives them once more, bit for bit. With other settings the take is made
+anew.
 """
 
 from __future__ import annotations
@@ -15,17 +16,30 @@ from typing import Any
 import numpy as np
 
 from ..errors import EiferError
-from ..files import sha256_of
 from ..signals.activity import Activity
-from ..signals.journal_format import DATA, GAPS, HEAD, MARK, SETT, STAT, Journal
+from ..signals.journal_format import (
+    DATA,
+    ENDS,
+    FRAM,
+    GAPS,
+    HEAD,
+    MARK,
+    SETT,
+    STAT,
+    Journal,
+)  # fmt: skip
 from ..signals.readers import read_recording
 from ..signals.readers.eiflog import stretches
 from ..signals.recording import Event, Recording
+from ..spaces import get_space
 from ..track import ExpressionTrack
 from ..version import software_version
 from .pipeline import Frames, LivePipeline
+from .recorder import calibration_of
 from .settings import Conditioning, LiveSettings
 
+#: Of a muscle whose rest was not found yet.
+_UNKNOWN = {"baseline": 0.0, "scale": 1.0}
 #: Frames that are further apart than this many periods have a gap between them.
 _APART = 1.5
 
@@ -152,30 +166,83 @@ def take_of_journal(
         confidence 0, and muscles rest.
     """
     journal = Journal(path)
-    replayed = replay_journal(path, settings)
     recording = take_recording(path)
+    made = _as_recorded(journal) if settings is None else _made_anew(path, settings)
     start_s = stretches(journal)[0].start_s
-    pipeline = replayed.pipeline
-    frames, confidence = _with_gaps(replayed.frames, 1.0 / pipeline.frame_rate_hz)
+    frames, confidence = _with_gaps(made.frames, 1.0 / made.frame_rate_hz)
     times = frames.timestamps - start_s
     length = float(times[-1] - times[0])
-    rate = (len(times) - 1) / length if length > 0 else pipeline.frame_rate_hz
+    rate = (len(times) - 1) / length if length > 0 else made.frame_rate_hz
     marks = [journal.document(chunk) for chunk in journal.of_kind(MARK)]
-    scale = pipeline.scale
+    rest = [made.calibration.get(muscle, _UNKNOWN) for muscle in made.muscles]
     activity = Activity(
-        values=frames.activity, rate_hz=rate, muscles=pipeline.muscles,
-        baseline=np.nan_to_num(scale.baseline), scale=np.nan_to_num(scale.scale, nan=1.0),
-        channels=tuple(pipeline.front.montage.channels.values()), filters=pipeline.words,
-        delay_ms=pipeline.delay_ms["filter"], start_s=float(times[0]),
-        unmapped=pipeline.front.montage.unmapped,
+        values=frames.activity, rate_hz=rate, muscles=made.muscles,
+        baseline=np.array([entry["baseline"] for entry in rest]),
+        scale=np.array([entry["scale"] for entry in rest]),
+        channels=tuple(made.montage[muscle] for muscle in made.muscles), filters=made.filters,
+        delay_ms=made.delay_ms["filter"], start_s=float(times[0]), unmapped=made.unmapped,
         events=tuple((float(m["timestamp_s"]) - start_s, str(m["name"]), 0.0) for m in marks),
-        source={**recording.source, "preset": pipeline.settings.preset},
+        source={**recording.source, "preset": made.settings.get("preset", "live")},
     )  # fmt: skip
     track = ExpressionTrack(
-        pipeline.space, frames.coefficients, times, confidence,
-        provenance=_provenance(journal, replayed, recording),
+        get_space(made.space), frames.coefficients, times, confidence,
+        provenance=_provenance(journal, made, recording),
     )  # fmt: skip
     return recording, activity, track
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Frames, and what they were made with."""
+
+    frames: Frames
+    frame_rate_hz: float
+    space: str
+    muscles: tuple[str, ...]
+    montage: dict[str, str]
+    unmapped: tuple[str, ...]
+    filters: tuple[str, ...]
+    delay_ms: dict[str, float]
+    calibration: dict[str, dict[str, float]]
+    settings: dict[str, Any]
+    notes: dict[str, Any]
+
+
+def _as_recorded(journal: Journal) -> _Made:
+    """The frames that were seen live: they are in the journal, and nothing is computed."""
+    header = journal.header
+    rows = [journal.frames(chunk) for chunk in journal.of_kind(FRAM)]
+    if not rows:
+        raise EiferError(f"{journal.path.name} holds no frames.", "Choose another take.")
+    ends = [journal.document(chunk) for chunk in journal.of_kind(ENDS)]
+    keys = ("model", "model_sha256", "model_card_format", "model_licence")
+    try:
+        return _Made(
+            Frames.joined(Frames(*row[1:]) for row in rows), float(header["frame_rate_hz"]),
+            str(header["space"]), tuple(header["muscles"]), dict(header["montage"]),
+            tuple(header["unmapped"]), tuple(header["filters"]), dict(header["delay_ms"]),
+            next((dict(end["calibration"]) for end in ends if "calibration" in end), {}),
+            dict(header["settings"]), {**{k: header[k] for k in keys}, **header["notes"]},
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise EiferError(
+            f"The header of {journal.path.name} lacks a part: {error}.", "Copy it again."
+        ) from error
+
+
+def _made_anew(path: str | Path, settings: LiveSettings) -> _Made:
+    replayed = replay_journal(path, settings)
+    pipeline, montage = replayed.pipeline, replayed.pipeline.front.montage
+    card = pipeline.model.card
+    notes = {
+        "model": card.name, "model_sha256": pipeline.model.sha256,
+        "model_card_format": card.format_version, "model_licence": card.licence, **pipeline.notes,
+    }  # fmt: skip
+    return _Made(
+        replayed.frames, pipeline.frame_rate_hz, pipeline.space.name, pipeline.muscles,
+        dict(montage.channels), montage.unmapped, pipeline.words, pipeline.delay_ms,
+        calibration_of(pipeline), pipeline.settings.to_document(), notes,
+    )  # fmt: skip
 
 
 def take_recording(path: str | Path) -> Recording:
@@ -240,24 +307,15 @@ def _with_gaps(frames: Frames, period_s: float) -> tuple[Frames, np.ndarray]:
     return filled, sure
 
 
-def _provenance(journal: Journal, replayed: Replayed, recording: Recording) -> dict[str, Any]:
-    pipeline, header = replayed.pipeline, journal.header
-    calibration = {
-        muscle: {"baseline": float(low), "scale": float(scale)}
-        for muscle, low, scale in zip(
-            pipeline.muscles, pipeline.scale.baseline, pipeline.scale.scale, strict=True
-        )
-        if np.isfinite(low) and np.isfinite(scale)
-    }
+def _provenance(journal: Journal, made: _Made, recording: Recording) -> dict[str, Any]:
+    header = journal.header
     return {
-        "model": pipeline.model.card.name, "model_sha256": pipeline.model.sha256,
-        "model_card_format": pipeline.model.card.format_version,
-        "model_licence": pipeline.model.card.licence, "software": f"eifer {software_version()}",
-        "source": str(journal.path), "source_sha256": sha256_of(journal.path),
+        "software": f"eifer {software_version()}", "source": str(journal.path),
+        "source_sha256": str(recording.source.get("sha256", "")),
         "simulated": bool(recording.source.get("simulated", False)),
-        "filters": list(pipeline.words), "delay_ms": sum(pipeline.delay_ms.values()),
-        "calibration": calibration, "live": pipeline.settings.to_document(),
+        "filters": list(made.filters), "delay_ms": sum(made.delay_ms.values()),
+        "calibration": made.calibration, "live": made.settings,
         "stream": str(header.get("stream", {}).get("name", "")), "take": header.get("take", ""),
         "subject": header.get("subject", ""), "recorded": header.get("created", ""),
-        "gaps": list(recording.source.get("gaps", ())), **pipeline.notes,
+        "gaps": list(recording.source.get("gaps", ())), **made.notes,
     }  # fmt: skip
