@@ -30,7 +30,6 @@ _HANG_S, _START_S = 5.0, 30.0
 #: So many deaths within so long are no accident.
 _MOST_DEATHS, _DEATHS_S = 4, 120.0
 _STOP_S = 5.0
-_NAMELESS = "take"
 
 
 @dataclass(frozen=True)
@@ -262,8 +261,11 @@ class LiveSession:
         )  # fmt: skip
 
     def _take_state(self, values: np.ndarray | None, told: dict[str, Any]) -> TakeState | None:
+        mine = None if self._take is None else self._take["path"]
+        if mine is not None and mine not in (told.get("path"), *told.get("parts", ())):
+            return TakeState(Path(mine))
         if told.get("path") is None:
-            return None if self._take is None else TakeState(Path(self._take["path"]))
+            return None
         running = values is not None and told.get("state") == "recording"
         return TakeState(
             Path(told["path"]), str(told.get("state", "")), str(told.get("sentence", "")),
@@ -331,14 +333,17 @@ class LiveSession:
         path, self._take = Path(self._take["path"]), None
         self._tell("stop_recording")
 
+        def told() -> TakeState | None:
+            take = self.poll().take  # perhaps still the one before
+            return take if take is not None and path in (take.path, *take.parts) else None
+
         def closed() -> bool:
-            take = self.poll().take
-            return take is None or take.state in ("stopped", "failed")
+            take = told()
+            return take is not None and take.state in ("stopped", "failed")
 
         self._wait(closed, patience_s)
-        take = self.poll().take
-        if take is not None:
-            path = take.path
+        take = told()
+        path = path if take is None else take.path
         if not path.is_file():
             raise EiferError(f"The take {path.name} holds nothing.", take.sentence if take else "")
         return path
@@ -386,7 +391,7 @@ def _names(status: dict[str, Any]) -> dict[str, Any]:
 
 def free_name(folder: Path, name: str) -> Path:
     """A journal's path in `folder` that no file has yet."""
-    stem = re.sub(r"[^\w\-. ]+", "_", name).strip(" .") or _NAMELESS
+    stem = re.sub(r"[^\w\-. ]+", "_", name).strip(" .") or "take"
     number, path = 1, folder / f"{stem}{SUFFIX}"
     while path.exists():
         number += 1

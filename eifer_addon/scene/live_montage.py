@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from .. import api
 from ..errors import EiferError
+from ..signals.montage import map_channels
 from .live_settings import live_of, takes_folder
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def change_montage(
         raise EiferError("Nothing is connected.", "Connect first.")
     if target is not None:
         target = target.removesuffix(".both")
-    montage = api.map_channels(channels, session.settings.montage).with_target(channel, target)
+    montage = map_channels(channels, session.settings.montage).with_target(channel, target)
     folder = takes_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = montage.save(folder / "montage.json")
