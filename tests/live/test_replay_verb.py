@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from live_signals import PATIENCE_S, emg_recording
+
 from eifer.eifer_addon.signals.recording import Recording
 from eifer.eifer_addon.track import ExpressionTrack
-from live_signals import PATIENCE_S, emg_recording
 
 _MAIN = "import sys; from eifer.eifer_addon.cli import main; sys.exit(main(sys.argv[1:]))"
 
