@@ -7,6 +7,7 @@ journal is closed as one that has lost its owner.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import signal
 import threading
@@ -46,7 +47,11 @@ def main(arguments: list[str]) -> int:
     for message in parent.messages():
         stopped = stopped or message.get("do") == "stop"
     engine.close(orphaned=not stopped)
-    shared.close()
+    shared.close(remove=parent.ended.is_set())
+    if parent.ended.is_set():  # nobody else is left to take the folder away
+        with contextlib.suppress(OSError):
+            (folder / "settings.json").unlink()
+            folder.rmdir()
     return 0
 
 

@@ -228,7 +228,7 @@ session.record("take")
 while True:
     now = session.poll()
     if now.take and now.take.seconds > 1.0:
-        print(session.pid, flush=True)
+        print(session.pid, session._folder, flush=True)
         time.sleep(60)
     time.sleep(0.01)
 """
@@ -244,14 +244,15 @@ def test_a_child_whose_owner_is_killed_finishes_its_journal(
     )  # fmt: skip
     try:
         assert owner.stdout is not None
-        child = int(owner.stdout.readline())
+        child, _, folder = owner.stdout.readline().strip().partition(" ")
     finally:
         owner.kill()
         owner.wait(timeout=PATIENCE_S)
     until = time.monotonic() + PATIENCE_S
-    while _runs(child) and time.monotonic() < until:
+    while _runs(int(child)) and time.monotonic() < until:
         time.sleep(0.02)
-    assert not _runs(child)
+    assert not _runs(int(child))
+    assert not Path(folder).exists()
     (path,) = unfinished(tmp_path, fresh_s=0.0)
     journal = Journal(path)
     assert journal.end is not None
