@@ -227,7 +227,7 @@ def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:
 
 
 def read_activity(path: str | Path) -> Activity:
-    """Read muscle activity that EIFER saved or exported: npz, CSV, or the table of a BIDS folder."""
+    """Read muscle activity that EIFER saved or exported: npz, CSV, or a BIDS folder's table."""
     from .exchange import read_activity as read
 
     return read(path)
