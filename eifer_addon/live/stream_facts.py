@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..errors import EiferError
-from ..signals.words import one_line, plain_unit, unique_names
+from ..signals.words import one_line, stream_unit, unique_names
 
 #: A stream with more channels is no recording of a face; its channels get no names.
 MOST_CHANNELS = 4096
@@ -180,7 +180,7 @@ def channel_rows(
     given = list(rows)[:n_channels]
     given += [{}] * (n_channels - len(given))
     names, _ = unique_names(_short(row.get("label", "")) for row in given)
-    units = tuple(plain_unit(_short(row.get("unit", ""))) for row in given)
+    units = tuple(stream_unit(_short(row.get("unit", ""))) for row in given)
     return names, units, tuple(_short(row.get("type", "")) for row in given)
 
 

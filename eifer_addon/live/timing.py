@@ -113,8 +113,11 @@ class Clockwork:
             self._begin()
             self._origin = float(stamps[0])
             numbers -= numbers[0]
-        # Stamps later than late ones usually are do not move the line: a gap may come of them.
-        if gap is not None or not self._settled or lead.min() - self._highest <= self._least:
+        # Stamps later than late ones usually are do not move the line, nor do those far behind:
+        # a gap, or a clock that was set back, may come of them.
+        ahead = lead.min() - self._highest > self._least
+        behind = lead.max() < -max(_LEAST_BACK_S, self._least)
+        if gap is not None or not self._settled or not (ahead or behind):
             self._learn(numbers, stamps)
         times = self._line(numbers)
         self._count += len(stamps)

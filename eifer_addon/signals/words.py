@@ -11,6 +11,9 @@ from collections.abc import Iterable
 #: As LSL's streams (microvolts) and TMSi's files (uVolt) write it.
 _SPELLED_VOLTS = re.compile(r"(micro|milli|nano|[umn]?)volts?", re.IGNORECASE)
 
+#: As MNE-LSL writes volts: by the power of ten.
+_POWERS_OF_VOLTS = {"0": "V", "-3": "mV", "-6": "uV", "-9": "nV"}
+
 
 def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
     """Names made unique by numbering repeats, and a note for each change."""
@@ -37,6 +40,11 @@ def plain_unit(text: str) -> str:
     if spelled:
         return {"micro": "u", "milli": "m", "nano": "n"}.get(spelled[1].lower(), spelled[1]) + "V"
     return unit or "?"
+
+
+def stream_unit(text: str) -> str:
+    """A unit out of the description of a stream, live or recorded by LabRecorder."""
+    return _POWERS_OF_VOLTS.get(text.strip()) or plain_unit(text)
 
 
 def one_line(text: str) -> str:

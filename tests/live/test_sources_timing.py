@@ -95,10 +95,21 @@ def test_a_burst_of_a_second_at_once_is_no_gap() -> None:
 def test_a_clock_that_is_set_back_is_no_loss(by_s: float) -> None:
     true = stamps_of(20_000, 1000.0)
     true[10_000:] += by_s
-    _, gaps, _ = run(true, 1000.0, 10)
+    _, gaps, clockwork = run(true, 1000.0, 10)
     ((found, gap),) = gaps
     assert 10_000 - 10 <= found <= 10_600
     assert gap == Gap(0, "the sender's clock was set back")
+    assert clockwork.rate_hz == pytest.approx(1000.0, abs=1e-3)
+
+
+def test_samples_that_are_sent_twice_do_not_bend_the_rate() -> None:
+    # PlayerLSL of MNE-LSL sends a whole loop at once where it ends together with a chunk.
+    true, clockwork = stamps_of(20_000, 1000.0), Clockwork(1000.0)
+    gaps = [clockwork.process(true[k : k + 16])[1] for k in range(0, 8000, 16)]
+    gaps.append(clockwork.process(true[4000:8016])[1])
+    gaps += [clockwork.process(true[k : k + 16])[1] for k in range(8016, 20_000, 16)]
+    assert [gap for gap in gaps if gap] == [Gap(0, "the sender's clock was set back")]
+    assert clockwork.rate_hz == pytest.approx(1000.0, abs=1e-3)
 
 
 def test_a_wrong_nominal_rate_is_no_endless_gap() -> None:

@@ -16,7 +16,8 @@ import numpy as np
 from ...errors import EiferError
 from ...files import sha256_of
 from ..recording import Event, Recording
-from .base import Choices, Reader, Row, damaged, plain_unit, unique_names
+from ..words import stream_unit
+from .base import Choices, Reader, Row, damaged, unique_names
 from .lazy import Grouped
 from .xdf_chunks import MAGIC, STAMP, Buffer, StreamInfo, numbers_of, scan, texts_of
 from .xdf_clock import synchronised
@@ -68,7 +69,7 @@ def read(path: Path, choices: Choices) -> Recording:
     numbers = Grouped(_Numbers(data, chosen, start).columns, len(names))
     return Recording(
         channels=names,
-        units=tuple(plain_unit(unit) for unit in chosen.units),
+        units=tuple(stream_unit(unit) for unit in chosen.units),
         rate_hz=rate,
         n_samples=stop - start,
         read_samples=numbers.read_samples,
