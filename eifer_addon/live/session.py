@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -18,7 +17,7 @@ import numpy as np
 
 from ..errors import EiferError
 from ..files import cache_folder, write_error
-from ..signals.journal_format import SUFFIX
+from ..signals.journal_format import free_name
 from ..spaces import get_space
 from .processes import Child
 from .settings import Conditioning, LiveSettings
@@ -152,6 +151,11 @@ class LiveSession:
     def pid(self) -> int | None:
         """The child's process id."""
         return None if self._child is None else self._child.pid
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something was published since the last `poll`; costs two looks at memory."""
+        return self._shared is None or self._shared.has_news
 
     def start(self) -> None:
         """Start the child; `EiferError` when even that is impossible."""
@@ -387,13 +391,3 @@ def _names(status: dict[str, Any]) -> dict[str, Any]:
         "channels": tuple(status.get("channels", ())),
         "lost_channels": tuple(status.get("lost_channels", ())),
     }
-
-
-def free_name(folder: Path, name: str) -> Path:
-    """A journal's path in `folder` that no file has yet."""
-    stem = re.sub(r"[^\w\-. ]+", "_", name).strip(" .") or "take"
-    number, path = 1, folder / f"{stem}{SUFFIX}"
-    while path.exists():
-        number += 1
-        path = folder / f"{stem} {number}{SUFFIX}"
-    return path

@@ -145,6 +145,12 @@ class SharedState:
             raise write_error(path, error) from error
         return cls(path)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something that was not read here yet."""
+        values, status = self._values.newest, self._status.newest
+        return values != self._seen_values or status != self._seen_status
+
     def write_values(self, values: np.ndarray) -> None:
         """Publish a scalar of the type `VALUES`."""
         self._values.write(values.tobytes())

@@ -2,8 +2,8 @@
 
 The values go where a take's keys go: to the controls. Setting 52 of them takes 10 µs, and what the
 viewport shows is exactly what the take will show, bones, heat map and rendering included; writing
-the skin's vertices past the rig would save half a millisecond of Blender's evaluation and none
-of ours (docs/benchmarks.md). What an avatar was like before stands on it as a custom property, so
+the skin's vertices past the rig would save Blender a millisecond or two of evaluation and us none
+(docs/benchmarks.md). What an avatar was like before stands on it as a custom property, so
 that a crash, an undone step or a file saved in between can be put right at any later time.
 """
 

@@ -254,7 +254,9 @@ class LiveDriver:
             self._tend_lists(now)
         if self.session is not None:
             self._measure(now)
-            self.snapshot = self.session.poll(now)
+            # Nine steps of ten find nothing new while a source is silent, and cost next to nothing.
+            if seldom or self.session.has_news:
+                self.snapshot = self.session.poll(now)
             if seldom:
                 self._tend_session(self.session)
         if self.session is not None:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import io
 import json
 import mmap
+import re
 import struct
 import zipfile
 import zlib
@@ -294,3 +295,13 @@ def _map(path: Path) -> mmap.mmap:
         raise EiferError(f"{path} does not exist.", "Check the path.") from error
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         raise EiferError(f"{path.name} is empty or cannot be read.", "Copy it again.") from error
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """A journal's path in `folder` that no file has yet."""
+    stem = re.sub(r"[^\w\-. ]+", "_", name).strip(" .") or "take"
+    number, path = 1, folder / f"{stem}{SUFFIX}"
+    while path.exists():
+        number += 1
+        path = folder / f"{stem} {number}{SUFFIX}"
+    return path

@@ -91,8 +91,8 @@ def test_the_keys_are_what_was_seen_at_the_scenes_frames(head: bpy.types.Object)
     loaded = live_takes.load_take(live_takes.file_of(row))
     times = (found[:, 0] - row.frame_start) / 30 + loaded.begin_s
     column = frames.coefficients[:, loaded.track.space.coefficients.index(name)]
-    seen = np.interp(times, frames.timestamps - frames.timestamps[0], column)
-    np.testing.assert_allclose(found[:, 1], seen, atol=2e-3)
+    seen = np.interp(times, loaded.track.timestamps, column)
+    np.testing.assert_allclose(found[:, 1], seen, atol=1e-4)
     np.testing.assert_array_equal(found[:, 0], np.round(found[:, 0]))
     assert found[0, 0] == 10
     assert row.duration_s == pytest.approx(len(found) / 30, abs=0.1)
