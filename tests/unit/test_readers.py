@@ -145,6 +145,25 @@ def test_a_comment_line_marks_a_table_as_simulated(tmp_path: Path) -> None:
     assert recording.rate_hz == 2000.0
 
 
+def test_a_comment_that_denies_simulation_and_a_sentence_on_units_are_understood(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "# simulated: false\n# units: time_s in seconds; muscles dimensionless, 0 at rest\n"
+        '# source: {"simulated": false}\ntime_s,Zyg li\n0,1\n0.002,2\n0.004,3\n'
+    )
+    recording = read_recording(tmp_path / "a.csv")
+    assert "simulated" not in recording.source
+    assert (recording.channels, recording.units, recording.rate_hz) == (("Zyg li",), ("?",), 500.0)
+    assert "notes" not in recording.source
+
+
+def test_the_unit_behind_the_name_of_a_time_column_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("time_ms,Zyg li\n0,1\n250,2\n500,3\n")
+    recording = read_recording(tmp_path / "a.csv", envelope=True)
+    assert (recording.channels, recording.rate_hz) == (("Zyg li",), 4.0)
+
+
 @pytest.mark.parametrize("name", ["Trigger", "Marker Channel", "stim"])
 def test_a_column_of_codes_becomes_events(tmp_path: Path, name: str) -> None:
     codes = np.zeros(400)

@@ -23,7 +23,13 @@ from .text import Columns, Layout, column_rows, layout_of, load_columns, load_te
 _RATE_KEY = re.compile(r"(sampl\w*\s*(rate|freq\w*)|sfreq|^fs$|abtastrate|^rate)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?")
 _UNIT = re.compile(r"[\[(]\s*(V|mV|uV|µV|μV|nV|s|sec|ms|us|µs|%|a\.?u\.?)\s*[\])]\s*$")
-_TIME_NAME = re.compile(r"^(time|timestamp|t|zeit|seconds?|secs?|ms|x\s*\[s\])\b", re.IGNORECASE)
+_TIME_NAME = re.compile(
+    r"^(time|timestamp|t|zeit|seconds?|secs?|ms|x\s*\[s\])(_(s|sec|ms|us))?\b", re.IGNORECASE
+)
+#: The unit in names such as "time_ms".
+_TIME_UNIT = re.compile(r"_(s|sec|ms|us)$", re.IGNORECASE)
+#: A comment on units that is longer is a sentence about all columns and no unit.
+_LONGEST_UNIT = 16
 _INDEX_NAME = re.compile(r"^(|unnamed: 0|index|idx|frame|sample( (index|number|no\.?))?|#)$")
 _EVENT_NAME = re.compile(
     r"^(label|event|marker|annotation|trigger|stimulus|phase|task|condition)s?$", re.IGNORECASE
@@ -68,7 +74,7 @@ def read(path: Path, choices: Choices) -> Recording:
     )
     channels.check_finite(path.name, rate, but=choices.drop)
     source: dict[str, Any] = {"file": str(path), "sha256": sha256_of(path), "format": "table"}
-    if any("simulated" in f"{key} {value}".lower() for key, value in layout.metadata.items()):
+    if any(_says_simulated(key, value) for key, value in layout.metadata.items()):
         source["simulated"] = True
     all_notes = [*roles.notes, *notes, *table.notes]
     if all_notes:
@@ -86,6 +92,13 @@ def read(path: Path, choices: Choices) -> Recording:
         events += _coded(table.values[:, len(roles.channels) + k], rate)
     events = sorted(events, key=lambda event: event.onset_s)
     return replace(recording, events=tuple(events), holds_envelope=says_envelope)
+
+
+def _says_simulated(key: str, value: str) -> bool:
+    """Whether a comment calls the signal simulated; a provenance in JSON is left alone."""
+    if "simulated" in key.lower():
+        return value.strip().lower() not in ("false", "no", "0")
+    return "simulated" in value.lower() and not value.lstrip().startswith(("{", "["))
 
 
 def _roles(path: Path, layout: Layout) -> _Roles:
@@ -175,7 +188,7 @@ def rate_of_times(path: Path, skip: int, time: np.ndarray, name: str) -> tuple[f
             "Cut the recording there, or give rate_hz= to take the rows as evenly spaced.",
         )
     interval = float((time[-1] - time[0]) / (len(time) - 1))
-    unit = _UNIT.search(name)
+    unit = _UNIT.search(name) or _TIME_UNIT.search(name)
     if unit and unit[1] in _PER_SECOND:
         return _tidy(_PER_SECOND[unit[1]] / interval), []
     for word, per_second in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
@@ -198,6 +211,7 @@ def _tidy(rate: float) -> float:
 def _units(layout: Layout, channels: list[int]) -> tuple[str, ...]:
     units = []
     stated = layout.metadata.get("units", layout.metadata.get("unit", ""))
+    stated = stated if len(stated) <= _LONGEST_UNIT else ""
     if not stated and any("openbci" in key for key in layout.metadata):
         stated = "uV"  # OpenBCI's text files are in microvolts by their documentation
     for k in channels:
