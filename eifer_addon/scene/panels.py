@@ -18,6 +18,8 @@ from .takes import avatar_of, current_take, notes_of
 _TAB = "EIFER"
 #: Characters that fit the sidebar at its default width.
 _LINE = 44
+#: What the filter text says of a raw recording under 500 Hz.
+_SHRUNK = re.compile(r"shrunk because ([\d.]+) Hz")
 
 
 def draw_add_menu(self: Any, _context: bpy.types.Context) -> None:
@@ -160,6 +162,9 @@ def take_lines(notes: dict[str, Any]) -> list[str]:
         lines.append(f"{notes['gaps']} frames are gaps and were not keyed")
     if notes.get("simulated"):
         lines.append("Simulated, not measured")
+    slow = _SHRUNK.search(str(notes.get("filters", "")))
+    if slow:
+        lines.append(f"Recorded at {slow[1]} Hz: a part of the EMG is lost")
     if notes.get("not_keyed"):
         lines.append(f"Not keyed: {notes['not_keyed']}")
     return lines

@@ -82,9 +82,10 @@ class Activity:
     def describe(self) -> str:
         """A few lines that a person can read."""
         pairs = zip(self.channels, self.muscles, strict=True)
+        steps = "; ".join(step.rstrip(".") for step in self.filters) or "none"
         return "\n".join([
             f"Activity: {len(self.muscles)} muscles, {len(self)} frames at {self.rate_hz:g} Hz",
-            f"  filters: {'; '.join(self.filters) or 'none'} (delay {self.delay_ms:g} ms)",
+            f"  filters: {steps} (delay {self.delay_ms:g} ms)",
             "  channels: " + ", ".join(f"{c} -> {m}" for c, m in pairs),
             f"  not mapped: {', '.join(self.unmapped) or 'none'}",
         ])  # fmt: skip

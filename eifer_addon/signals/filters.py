@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
+from .recording import FULL_BAND_RATE_HZ
+
 #: Surface EMG of the face: Fridlund and Cacioppo 1986; van Boxtel, Psychophysiology 38 (2001).
 BAND_HZ = (20.0, 450.0)
 BAND_ORDER = 4
 #: The upper edge stays below this part of the sampling rate.
 SHRUNK = 0.45
-#: Under this rate a part of the EMG band is lost.
-FULL_BAND_RATE_HZ = 500.0
 MAINS_HZ = (50.0, 60.0)
 PUBLISHED_BAND_HZ, PUBLISHED_TAPS, PUBLISHED_NOTCH_QUALITY = (10.0, 500.0), 129, 2.0
 #: Width of each notch between its half-power points.
@@ -90,10 +90,7 @@ def design_chain(rate_hz: float, mains: tuple[float, ...] = ()) -> FilterChain:
     """
     low, high = BAND_HZ[0], min(BAND_HZ[1], SHRUNK * rate_hz)
     sections = [signal.butter(BAND_ORDER, (low, high), "bandpass", fs=rate_hz, output="sos")]
-    text = f"band-pass {low:g}-{high:g} Hz (Butterworth order {BAND_ORDER})"
-    if rate_hz < FULL_BAND_RATE_HZ:
-        text += f", shrunk because {rate_hz:g} Hz loses a part of the EMG band"
-    words = [text]
+    words = [f"band-pass {low:g}-{high:g} Hz (Butterworth order {BAND_ORDER}){_shrunk(rate_hz)}"]
     inside = [f for f in mains if low < f < SHRUNK * rate_hz]
     for frequency in inside:
         b, a = signal.iirnotch(frequency, frequency / NOTCH_WIDTH_HZ, fs=rate_hz)
@@ -128,9 +125,15 @@ def design_published_chain(rate_hz: float, mains: tuple[float, ...] = ()) -> Fil
     taps = signal.firwin(PUBLISHED_TAPS, (low, high), pass_zero=False, window="hamming", fs=rate_hz)
     words = (
         notched,
-        f"band-pass {low:g}-{high:g} Hz (FIR, {PUBLISHED_TAPS} taps, Hamming)",
+        f"band-pass {low:g}-{high:g} Hz (FIR, {PUBLISHED_TAPS} taps, Hamming){_shrunk(rate_hz)}",
     )
     return FilterChain(sos, words, taps)
+
+
+def _shrunk(rate_hz: float) -> str:
+    if rate_hz >= FULL_BAND_RATE_HZ:
+        return ""
+    return f", shrunk because {rate_hz:g} Hz loses a part of the EMG band"
 
 
 def squared_magnitude(sos: np.ndarray, frequencies_hz: np.ndarray, rate_hz: float) -> np.ndarray:

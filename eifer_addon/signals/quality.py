@@ -19,7 +19,7 @@ import numpy as np
 from .montage_recording import map_recording
 from .pairs import with_pairs
 from .quality_measures import MEASURES, Stretches, measure_stretches
-from .recording import Recording
+from .recording import Recording, rate_note
 
 GOOD, DOUBTFUL, BAD = "good", "doubtful", "bad"
 LEVELS = (GOOD, DOUBTFUL, BAD)
@@ -82,19 +82,22 @@ class Quality:
         In the order of the recording.
     stretch_s : float
         Length of the stretches of `ChannelQuality.over_time`.
+    notes : tuple of str
+        What concerns all channels: a sampling rate that is too low for the whole band.
     """
 
     channels: tuple[ChannelQuality, ...]
     stretch_s: float = 1.0
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, channel: str) -> ChannelQuality:
         return next(found for found in self.channels if found.channel == channel)
 
     @property
     def hints(self) -> tuple[str, ...]:
-        """The sentences about channels that are not good, the bad ones first."""
+        """The sentences about all, then about channels that are not good, the bad ones first."""
         order = sorted(self.channels, key=lambda found: -LEVELS.index(found.level))
-        return tuple(found.sentence for found in order if found.findings)
+        return (*self.notes, *(found.sentence for found in order if found.findings))
 
     def describe(self) -> str:
         """A few lines that a person can read."""
@@ -125,7 +128,8 @@ def check_quality(recording: Recording, channels: list[str] | None = None) -> Qu
     chosen = recording.select([recording.channels.index(name) for name in channels])
     stretches = measure_stretches(chosen)
     judged = tuple(_judge(chosen, stretches, k) for k in range(len(channels)))
-    return Quality(judged, stretches.length_s)
+    note = "" if recording.holds_envelope else rate_note(recording.rate_hz)
+    return Quality(judged, stretches.length_s, (note,) if note else ())
 
 
 def _judge(recording: Recording, stretches: Stretches, index: int) -> ChannelQuality:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from ..files import load_npz, save_npz
 
 _KIND = "recording"
 _VERSION = 1
+#: Under this rate a part of the EMG band (20 to 450 Hz) is lost.
+FULL_BAND_RATE_HZ = 500.0
+_NAMES_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -127,14 +131,19 @@ class Recording:
     def describe(self) -> str:
         """A few lines that a person can read."""
         name = Path(str(self.source.get("file", "memory"))).name
+        kinds = Counter(event.name for event in self.events)
+        listed = ", ".join(f"{kind} ({n})" for kind, n in kinds.most_common(_NAMES_SHOWN))
         lines = [
             f"Recording {name}: {len(self.channels)} channels, {self.rate_hz:g} Hz, "
             f"{self.duration_s:.2f} s, {'envelopes' if self.holds_envelope else 'raw EMG'}",
             "  channels: "
             + ", ".join(f"{c} [{u}]" for c, u in zip(self.channels, self.units, strict=True)),
-            f"  events: {len(self.events)}",
-        ]
-        return "\n".join(lines + [f"  {key}: {value}" for key, value in self.source.items()])
+            f"  events: {len(self.events)}" + (f": {listed}" if listed else "")
+            + (", …" if len(kinds) > _NAMES_SHOWN else ""),
+        ]  # fmt: skip
+        lines += [line for key, value in self.source.items() for line in _source_lines(key, value)]
+        note = "" if self.holds_envelope else rate_note(self.rate_hz)
+        return "\n".join(lines + ([f"  note: {note}"] if note else []))
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the recording as a versioned ``.npz``."""
@@ -165,3 +174,28 @@ class Recording:
             )  # fmt: skip
         except (KeyError, ValueError, TypeError) as error:
             raise EiferError(f"{path} lacks a part of a recording: {error}.") from error
+
+
+def rate_note(rate_hz: float) -> str:
+    """What is lost of raw EMG at a sampling rate under 500 Hz; nothing above."""
+    if rate_hz >= FULL_BAND_RATE_HZ:
+        return ""
+    return (
+        f"Raw EMG at {rate_hz:g} Hz lacks a part of its band, which reaches 450 Hz: activity is "
+        "relative within the recording, but amplitudes are not those of a faster one."
+    )
+
+
+def _source_lines(key: str, value: Any) -> Iterator[str]:
+    """What a reader says of the source, for a person: notes one by one, tables by their size."""
+    if key == "notes":
+        yield from (f"  note: {note}" for note in value)
+    elif isinstance(value, Mapping):
+        if any(isinstance(row, Mapping) for row in value.values()):
+            yield f"  table of {key}: {len(value)} rows"
+        else:
+            yield f"  {key}: " + "; ".join(f"{name} {each}" for name, each in value.items())
+    elif isinstance(value, list | tuple):
+        yield f"  {key}: {', '.join(map(str, value))}"
+    else:
+        yield f"  {key}: {value}"

@@ -98,6 +98,20 @@ def test_a_recording_becomes_a_take_on_the_chosen_head(recording: Path) -> None:
     strong = head_in_scene()["mouthSmileLeft"]
     bpy.context.scene.frame_set(11 + int(24 * 2.6))
     assert strong > 0.3 > head_in_scene()["mouthSmileLeft"]
+    assert not any("is lost" in line for line in panels.take_lines(notes))
+
+
+@pytest.mark.parametrize("preset", ["clinical", "mam"])
+def test_the_take_says_what_a_slow_recording_loses(tmp_path: Path, preset: str) -> None:
+    noise = np.random.default_rng(0).standard_normal(1000)
+    rows = [f"{k / 250},{value:.4f}" for k, value in enumerate(noise)]
+    (tmp_path / "slow.csv").write_text("\n".join(["time,Zyg li", *rows]))
+    bpy.ops.eifer.add_head()
+    bpy.ops.eifer.import_recording(filepath=str(tmp_path / "slow.csv"), preset=preset)
+    action = current_take(head_in_scene())
+    assert action is not None
+    lines = panels.take_lines(notes_of(action))
+    assert "Recorded at 250 Hz: a part of the EMG is lost" in lines
 
 
 def test_a_recording_without_a_head_brings_the_open_head(recording: Path) -> None:

@@ -238,3 +238,12 @@ def test_repairs_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(EiferError, match=words):
         to_activity(with_fault(clean, unplug), repair=repair)
+
+
+def test_a_slow_raw_recording_is_said_first(clean: Recording) -> None:
+    slow = Recording.from_array(clean.data()[:, ::4], RATE / 4, clean.channels)
+    quality = check_quality(slow, list(clean.channels[:4]))
+    assert quality.hints[0].startswith("Raw EMG at 256 Hz lacks a part of its band")
+    assert not check_quality(clean, list(clean.channels[:4])).notes
+    envelopes = Recording.from_array(slow.data(), RATE / 4, clean.channels, holds_envelope=True)
+    assert not check_quality(envelopes, list(clean.channels[:4])).notes
