@@ -9,8 +9,7 @@ from typing import Any
 
 from .. import api
 from ..errors import EiferError
-from ..exchange import is_track
-from ..signals.activity import Activity
+from ..exchange import is_activity, is_track
 from ..signals.inspection import what_is_read, what_is_refused
 from ..signals.readers import list_contents
 from ..signals.readers.base import Row
@@ -35,8 +34,11 @@ def run(options: argparse.Namespace) -> Result:
     if not path.exists():
         raise EiferError(f"{path} does not exist.", "Check the path.")
     choices = reading_choices(options)
-    if path.suffix.lower() in _TRACK_SUFFIXES and is_track(path):
-        return _track(path, choices)
+    if path.suffix.lower() in _TRACK_SUFFIXES and path.is_file():
+        if is_activity(path):
+            return _activity(path)
+        if is_track(path):
+            return _track(path, choices)
     reader = _READERS.get(path.suffix.lower())
     if reader is not None:
         return reader(path, options)
@@ -101,27 +103,31 @@ def _track(path: Path, choices: dict[str, Any]) -> Result:
     return Result(track.describe(), values)
 
 
-def _npz(path: Path, options: argparse.Namespace) -> Result:
-    kinds: dict[str, Callable[[Path], Any]] = {
-        "activity": Activity.load,
-        "recording": Recording.load,
+def _activity(path: Path) -> Result:
+    activity = api.read_activity(path)
+    values: dict[str, Any] = {
+        "kind": "activity",
+        "description": activity.describe(),
+        "muscles": list(activity.muscles),
+        "rate_hz": activity.rate_hz,
+        "frames": len(activity),
+        "delay_ms": activity.delay_ms,
+        "filters": list(activity.filters),
     }
-    last: EiferError | None = None
-    for kind, load in kinds.items():
-        try:
-            found = load(path)
-        except EiferError as error:
-            last = error
-            continue
-        if isinstance(found, Recording):
-            return _describe_recording(found, options)
-        return Result(found.describe(), {"kind": kind, "description": found.describe()})
+    return Result(activity.describe(), values)
+
+
+def _npz(path: Path, options: argparse.Namespace) -> Result:
+    try:
+        return _describe_recording(Recording.load(path), options)
+    except EiferError as error:
+        last = error
     try:
         return _head(path, options)
     except EiferError as error:
         raise EiferError(
             f"{path} is no track, activity, recording or head that EIFER can read.",
-            str(last or error),
+            str(last),
         ) from error
 
 

@@ -21,6 +21,7 @@ from eifer.eifer_addon import api
 from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.signals.readers import READERS
+from eifer.models.synthetic.physiology import simulate_recording
 
 
 def test_a_refused_file_is_listed_with_the_reason(
@@ -219,3 +220,38 @@ def test_the_example_looks_through_a_study(tmp_path: Path) -> None:
     assert "record 2 is missing" in rows["b.edf"]["note"]
     assert "Motion" in rows[xdf_path.name]["note"]
     assert "notes.txt" in rows["notes.txt"]["note"]
+
+
+def test_exported_activity_is_described_as_activity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    activity = api.to_activity(simulate_recording(5.0, 1024.0)[0])
+    paths = [*api.export(activity, tmp_path / "a.csv"), *api.export(activity, tmp_path / "a.npz")]
+    folder = api.export(activity, tmp_path / "bids", format="bids", subject="01", task="faces")
+    paths += [path for path in folder if path.name.endswith(".tsv.gz")]
+    assert len(paths) == 3
+    for path in paths:
+        assert main(["inspect", str(path), "--json"]) == 0
+        values = json.loads(capsys.readouterr().out)
+        assert (values["kind"], values["frames"]) == ("activity", len(activity)), path
+        assert values["muscles"] == list(activity.muscles)
+
+
+def test_events_are_counted_by_name_and_a_slow_rate_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{k / 250},{k % 7},{'smile' if 100 <= k < 200 else 'rest'}" for k in range(500)]
+    path = tmp_path / "slow.csv"
+    path.write_text("\n".join(["time,Zyg li,Label", *rows]))
+    assert main(["inspect", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "  events: 3: rest (2), smile (1)\n" in printed
+    assert "  note: Raw EMG at 250 Hz lacks a part of its band" in printed
+    assert main(["inspect", str(path), "--choose", "envelope=true"]) == 0
+    assert "lacks a part" not in capsys.readouterr().out
+
+
+def test_tables_of_a_folder_are_counted_not_dumped(test_data: Path) -> None:
+    described = api.read_recording(test_data / "emg" / "bids_CustomBipolarFace").describe()
+    assert "  table of electrodes: 12 rows\n" in described
+    assert "{" not in described
