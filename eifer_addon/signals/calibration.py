@@ -147,10 +147,12 @@ class Profile:
 
     def describe(self) -> str:
         """A few lines that a person can read."""
-        moves = (f"  {name}: {a:.1f} to {b:.1f} s" for name, (a, b) in self.movements.items())
+        # The times of an adjusted profile are those of the recording that it was first made from.
+        first = f" of {Path(str(self.source.get('file', '?'))).name}" if self.adjusted else ""
+        moves = (f"  {n}: {a:.1f} to {b:.1f} s{first}" for n, (a, b) in self.movements.items())
         rows = (
             f"  {name}: rest {m.baseline:.3g}, full {m.baseline + m.scale:.3g}, "
-            f"noise {m.noise:.2g} {m.unit} ({m.origin})"
+            f"noise {m.noise:.2g} {'(unit unknown)' if m.unit == '?' else m.unit} ({m.origin})"
             for name, m in self.muscles.items()
         )
         head = (

@@ -338,8 +338,8 @@ def require_muscles(montage: Montage) -> Montage:
         raise EiferError(
             "No channel name belongs to a facial muscle; the channels are: "
             f"{', '.join(montage.names)}.",
-            f"Give a montage {{channel: muscle}}; understood are: {understood}, each with left or "
-            "right, and Fridlund's F1 to F22.",
+            f"Give a montage {{channel: muscle}} (--map CHANNEL=MUSCLE); understood are: "
+            f"{understood}, each with left or right, and Fridlund's F1 to F22.",
         )
     return montage
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--event", action="append", default=[], metavar="NAME",
-        help="a map of the mean over all events of this name",
+        help="a map of the mean over all events of this name (1 s each without a duration)",
     )  # fmt: skip
     parser.add_argument("--every-event", action="store_true", help="a map for each name of events")
     parser.add_argument(

@@ -199,6 +199,9 @@ def test_like_is_compared_with_like_after_electrodes_were_put_on_again(tmp_path:
     assert again.crosstalk == {}
     assert "cross-talk was left out" in again.describe()
     assert "compared with the same movements" in again.adjusted["notes"][0]
+    # The times of its movements are those of the first recording, and said to be.
+    assert " s of " in again.describe().splitlines()[1]
+    assert " s of " not in first.describe()
     assert Profile.load(again.save(tmp_path / "s.json")) == again
     assert adjust(first, minute, crosstalk=True).crosstalk["channels"] == list(minute.channels)
 
