@@ -20,7 +20,10 @@ ONCE = {"SKIP_SAVE"}
 if bpy.app.version >= (4, 3, 0):
     ONCE = {"SKIP_SAVE", "SKIP_PRESET"}
 _EDITS = ("swap_sides", "delay_ms", "symmetry", "dead_zone", "min_cutoff_hz", "beta")
-_READING = ("recording", "clip", "stream", "segment", "dataset", "axis")
+_READING = ("recording", "clip", "stream", "segment", "dataset", "axis", "drop")
+_SWITCHES = ("envelope", "partial")
+#: What a file may leave open, in the dialog's order.
+_ASKED = (*_READING, "rate_hz", *_SWITCHES)
 _WHOLE_NUMBERS = ("segment", "axis")
 _MOST_NAMED = 6
 #: Characters that fit a line of the dialog.
@@ -114,6 +117,11 @@ class ImportOptions:
         name="Holds envelopes",
         description="The channels are envelopes of activity already, so no filter is applied",
     )
+    partial: bpy.props.BoolProperty(
+        name="Read a cut-off file",
+        description="Take what is there of a file that ends too early",
+        options=ONCE,
+    )
     whole_folder: bpy.props.BoolProperty(
         name="With its folder's tables",
         description="Read a file of a BIDS-EMG or MMM folder with the folder's tables",
@@ -125,6 +133,7 @@ class ImportOptions:
     segment: _part("segment", "Stretch", "Which stretch of a recording with gaps, from 0", ONCE)
     recording: _part("recording", "Recording", "Which recording of the BIDS-EMG folder", ONCE)
     clip: _part("clip", "Clip", "Which clip of the MMM or MaM folder", ONCE)
+    drop: _part("drop", "Without the channels", "Channels to leave out, with commas between", ONCE)
     montage_file: _file("Montage", "Which channel is which muscle (.json); empty goes by the names")
     scheme: bpy.props.EnumProperty(
         name="Electrode codes",
@@ -203,9 +212,9 @@ def reading_of(operator: Any) -> dict[str, Any]:
             chosen[name] = int(chosen[name])
     if operator.rate_hz:
         chosen["rate_hz"] = operator.rate_hz
-    if operator.envelope:
-        chosen["envelope"] = True
-    return chosen
+    if "drop" in chosen:
+        chosen["drop"] = [name.strip() for name in chosen["drop"].split(",")]
+    return chosen | {name: True for name in _SWITCHES if getattr(operator, name)}
 
 
 def offers_for(operator: Any, paths: list[Path]) -> list[Any]:
@@ -279,7 +288,7 @@ def draw_options(operator: Any, context: bpy.types.Context) -> None:
     layout.use_property_decorate = False
     asked = {name for offer in offers for name in offer.asks}
     shown = {name for offer in offers for name in offer.shown}
-    for name in (*_READING, "rate_hz", "envelope"):
+    for name in _ASKED:
         if name in shown or getattr(operator, name):
             row = layout.row()
             row.alert = name in asked and not getattr(operator, name)
@@ -317,8 +326,9 @@ def _draw_offers(layout: Any, operator: Any, offers: list[Any], count: int) -> N
 def in_fields(text: str) -> str:
     """A sentence that names a choice as scripts do (``rate_hz=``) with the field's name instead."""
     rna = bpy.ops.eifer.import_recording.get_rna_type().properties
-    for name in (*_READING, "rate_hz", "envelope"):
+    for name in _ASKED:
         field = f"'{rna[name].name}'"
+        text = re.sub(rf"\b{name}=\[('.*?')\]", rf"{field} \1", text)
         text = re.sub(rf"\b{name}=True\b", field, text)
         text = re.sub(rf"\b{name}=(?=[\w'])", "", text)
         text = re.sub(rf"\b{name}=", field, text)

@@ -20,7 +20,10 @@ from .readers import bids, list_contents, mmm_folder, read_recording
 from .readers.base import Row
 
 #: Choices that a dialog asks for, in its order.
-ASKED = ("recording", "clip", "stream", "segment", "dataset", "axis", "rate_hz", "envelope")
+ASKED = (
+    "recording", "clip", "stream", "segment", "dataset", "axis", "drop", "rate_hz", "envelope",
+    "partial",
+)  # fmt: skip
 #: Larger files are listed, but not read before they are imported.
 _MOST_BYTES = 24_000_000
 _DEPTH = 4

@@ -18,8 +18,10 @@ from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.recipes import quality_of, recipe_of
 from eifer.eifer_addon.scene.takes import current_take, notes_of
+from eifer.eifer_addon.signals.edf_writer import write_edf
 from eifer.eifer_addon.signals.edits import Edits
 from eifer.eifer_addon.signals.readers import READERS
+from eifer.eifer_addon.signals.recording import Recording
 from eifer.eifer_addon.signals.suffixes import SUFFIXES
 from eifer.operators import import_options, import_recording, registration
 
@@ -190,6 +192,33 @@ def test_the_dialog_asks_for_a_rate_that_the_file_does_not_say(tmp_path: Path) -
                header="Zygomaticus_l,Zygomaticus_r")  # fmt: skip
     assert "rate_hz" in shown(filepath=str(path)).marked
     assert shown(filepath=str(path), rate_hz=1000.0).marked == []
+
+
+def test_a_cut_off_file_and_a_damaged_channel_are_asked_about_and_imported(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    data = random.normal(size=(2, 4000)) * (1 + 30 * (np.arange(4000) % 2000 > 1500))
+    whole = Recording.from_array(data, 1000.0, ("Zyg li", "Corr li"), units=("uV", "uV"))
+    write_edf(whole, tmp_path / "cut.edf")
+    (tmp_path / "cut.edf").write_bytes((tmp_path / "cut.edf").read_bytes()[:-3000])
+    path = str(tmp_path / "cut.edf")
+    dialog = shown(filepath=path)
+    assert dialog.marked == ["partial"]
+    assert "'Read a cut-off file'" in " ".join(dialog.texts)
+    assert shown(filepath=path, partial=True).marked == []
+    assert bpy.ops.eifer.import_recording(filepath=path, partial=True) == {"FINISHED"}
+
+    data[1, 700] = np.nan
+    times = np.arange(4000) / 1000
+    np.savetxt(tmp_path / "nan.csv", np.column_stack([times, *data]), delimiter=",",
+               header="time,Zyg li,Corr li", comments="")  # fmt: skip
+    path = str(tmp_path / "nan.csv")
+    dialog = shown(filepath=path)
+    assert dialog.marked == ["drop"]
+    assert "with 'Without the channels' 'Corr li'." in " ".join(dialog.texts)
+    assert bpy.ops.eifer.import_recording(filepath=path, drop="Corr li") == {"FINISHED"}
+    action = current_take(head())
+    assert action is not None
+    assert recipe_of(action).reader == {"drop": ["Corr li"]}
 
 
 def test_the_dialog_refuses_what_is_no_recording_in_one_sentence(tmp_path: Path) -> None:

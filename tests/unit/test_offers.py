@@ -136,7 +136,8 @@ def test_a_changed_file_is_looked_into_again(tmp_path: Path) -> None:
         ("Choose one with segment=; there are 0: 5 samples.", ("segment",)),
         ("Give the rate with rate_hz=, for example rate_hz=1000.", ("rate_hz",)),
         ("say envelope=True when the channels are envelopes.", ("envelope",)),
-        ("Repair the export, or leave the channel out with drop=['A'].", ()),
+        ("Repair the export, or leave the channel out with drop=['A'].", ("drop",)),
+        ("or read what is there with partial=True.", ("partial",)),
         ("Copy it again.", ()),
     ],
 )
