@@ -108,16 +108,7 @@ def show_colours(mesh_object: bpy.types.Object, attribute: str) -> None:
     names = [slot.name.removeprefix(PREFIX).removesuffix(_PLAIN) if slot else _SKIN
              for slot in mesh.materials] or [_SKIN]  # fmt: skip
     tones = np.array([LOOKS.get(name, LOOKS[_SKIN]).colour for name in names])
-    chosen = np.zeros(len(mesh.polygons), np.int32)
-    mesh.polygons.foreach_get("material_index", chosen)
-    sizes, corners = np.zeros(len(chosen), np.int32), np.zeros(len(mesh.loops), np.int32)
-    mesh.polygons.foreach_get("loop_total", sizes)
-    mesh.loops.foreach_get("vertex_index", corners)
-    rgba = np.ones((len(mesh.vertices), 4), np.float32)
-    rgba[corners, :3] = tones[np.repeat(np.minimum(chosen, len(tones) - 1), sizes)]
-    layer = mesh.color_attributes.new(attribute, "FLOAT_COLOR", "POINT")
-    layer.data.foreach_set("color", rgba.ravel())
-    mesh.color_attributes.active_color = layer
+    mesh.color_attributes.active_color = colour_by_slot(mesh, attribute, tones)
     if not mesh.materials:
         mesh.materials.append(_material(_SKIN, attribute))
     for index, slot in enumerate(mesh.materials):
@@ -234,3 +225,23 @@ def painted_material(name: str, attribute: str, *, lit: bool) -> Any:
     tree.links.new(painted.outputs["Color"], shader.inputs["Base Color" if lit else "Color"])
     tree.links.new(shader.outputs[0], output.inputs["Surface"])
     return material
+
+
+def colour_by_slot(mesh: bpy.types.Mesh, attribute: str, tones: np.ndarray) -> bpy.types.Attribute:
+    """Give the vertices of a mesh the tones (n_slots, 3) of their faces' material slots.
+
+    Returns
+    -------
+    bpy.types.Attribute
+        The new colour attribute, named `attribute`.
+    """
+    chosen = np.zeros(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("material_index", chosen)
+    sizes, corners = np.zeros(len(chosen), np.int32), np.zeros(len(mesh.loops), np.int32)
+    mesh.polygons.foreach_get("loop_total", sizes)
+    mesh.loops.foreach_get("vertex_index", corners)
+    rgba = np.ones((len(mesh.vertices), 4), np.float32)
+    rgba[corners, :3] = tones[np.repeat(np.minimum(chosen, len(tones) - 1), sizes)]
+    layer = mesh.color_attributes.new(attribute, "FLOAT_COLOR", "POINT")
+    layer.data.foreach_set("color", rgba.ravel())
+    return layer

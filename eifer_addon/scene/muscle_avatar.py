@@ -11,6 +11,7 @@ from ..errors import EiferError
 from ..heads.landmarks import find_landmarks
 from ..heads.model import JOINT_NAMES, N_CORRECTIVES, HeadModel
 from .axes import from_blender
+from .materials import colour_by_slot
 
 #: Faces are looked for in heads of about this height; what is smaller or larger is scaled.
 _HEAD_M, _USUAL_M = 0.26, (0.15, 0.6)
@@ -135,13 +136,5 @@ def tone_colours(obj: bpy.types.Object, attribute: str) -> None:
             [slot.material.diffuse_color[:3] if slot.material else (0.55, 0.33, 0.24)
              for slot in obj.material_slots] or [(0.55, 0.33, 0.24)]
         )  # fmt: skip
-        chosen = np.zeros(len(mesh.polygons), np.int32)
-        mesh.polygons.foreach_get("material_index", chosen)
-        sizes, corners = np.zeros(len(chosen), np.int32), np.zeros(len(mesh.loops), np.int32)
-        mesh.polygons.foreach_get("loop_total", sizes)
-        mesh.loops.foreach_get("vertex_index", corners)
-        rgba = np.ones((len(mesh.vertices), 4), np.float32)
-        rgba[corners, :3] = tones[np.repeat(np.minimum(chosen, len(tones) - 1), sizes)]
-        layer = mesh.color_attributes.new(attribute, "FLOAT_COLOR", "POINT")
-        layer.data.foreach_set("color", rgba.ravel())
+        colour_by_slot(mesh, attribute, tones)
     mesh.color_attributes.active_color = mesh.color_attributes[attribute]
