@@ -78,3 +78,24 @@ def rigged(synthetic_head: HeadModel) -> bpy.types.Object:
     from eifer.eifer_addon.scene.rig import add_head
 
     return add_head(bpy.context, synthetic_head)
+
+
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """The extension's operators and panels, for as long as a test takes."""
+    from eifer.eifer_addon.scene import recipes
+    from eifer.operators import registration
+
+    recipes.forget_activities()
+    registration.register()
+    yield
+    registration.unregister()
+
+
+@pytest.fixture
+def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators ask the script API for the open head; a small one makes the tests quick."""
+    from eifer.eifer_addon import api
+
+    real = api.load_head
+    monkeypatch.setattr(api, "load_head", lambda path=None: real(path) if path else synthetic_head)

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,8 @@ from eifer.eifer_addon.scene.keyframes import apply_track
 from eifer.eifer_addon.scene.takes import current_take, notes_of
 from eifer.eifer_addon.spaces import ARKIT52, ARKIT_NAMES, get_space
 from eifer.eifer_addon.track import ExpressionTrack
-from eifer.operators import registration
 
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    registration.register()
-    yield
-    registration.unregister()
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 def make_mesh(names: tuple[str, ...], title: str = "Avatar") -> bpy.types.Object:

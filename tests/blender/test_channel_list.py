@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,16 @@ import pytest
 from edited_takes import everything, keys, write_face
 
 from eifer.eifer_addon import api
-from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.scene import channel_list, panels, recipes
 from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.edit_settings import recipe_is_changed, settings_of
 from eifer.eifer_addon.scene.recipes import recipe_of
 from eifer.eifer_addon.scene.takes import current_take, notes_of
-from eifer.operators import explain_channel, registration
+from eifer.operators import explain_channel
+
+pytestmark = pytest.mark.usefixtures("registered", "small_open_head")
 
 MUSCLES = ("Zygomaticus", "Corrugator", "Mentalis")
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    recipes.forget_activities()
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture(autouse=True)
-def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load_head", lambda path=None: synthetic_head)
 
 
 @pytest.fixture

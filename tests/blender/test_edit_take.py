@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from edited_takes import (
 
 from eifer.eifer_addon import api, cli
 from eifer.eifer_addon.errors import EiferError
-from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.scene import edit_panel, edit_settings, recipes
 from eifer.eifer_addon.scene.actions import curves, playing
 from eifer.eifer_addon.scene.controls import is_head
@@ -36,20 +34,9 @@ from eifer.eifer_addon.scene.takes import current_take, notes_of
 from eifer.eifer_addon.signals.edits import Edits, apply_edits
 from eifer.operators import registration
 
+pytestmark = pytest.mark.usefixtures("registered", "small_open_head")
+
 FPS = 24
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    recipes.forget_activities()
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture(autouse=True)
-def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load_head", lambda path=None: synthetic_head)
 
 
 @pytest.fixture

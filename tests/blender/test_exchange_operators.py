@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 import track_files as files
+from imported_scene import head as the_head
 
 from eifer.eifer_addon import api
-from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.takes import current_take, notes_of
-from eifer.operators import registration
 
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture(autouse=True)
-def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load_head", lambda path=None: synthetic_head)
-
-
-def the_head() -> bpy.types.Object:
-    return next(obj for obj in bpy.context.scene.objects if is_head(obj))
+pytestmark = pytest.mark.usefixtures("registered", "small_open_head")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import bpy
 import numpy as np
 import pytest
 from edited_takes import Layout, write_face
+from imported_scene import head, state
 
 from eifer.eifer_addon import api
-from eifer.eifer_addon.heads.model import HeadModel
-from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.recipes import quality_of, recipe_of
 from eifer.eifer_addon.scene.takes import current_take, notes_of
 from eifer.eifer_addon.signals.edf_writer import write_edf
@@ -23,39 +21,16 @@ from eifer.eifer_addon.signals.edits import Edits
 from eifer.eifer_addon.signals.readers import READERS
 from eifer.eifer_addon.signals.recording import Recording
 from eifer.eifer_addon.signals.suffixes import SUFFIXES
-from eifer.operators import import_options, import_recording, registration
+from eifer.operators import import_options, import_recording
+
+pytestmark = pytest.mark.usefixtures("registered", "small_open_head")
 
 MUSCLES = ("Zygomaticus", "Corrugator", "Mentalis")
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture(autouse=True)
-def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load_head", lambda path=None: synthetic_head)
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     return write_face(tmp_path / "smile.csv", MUSCLES)
-
-
-def state() -> tuple[Any, ...]:
-    scene, layer = bpy.context.scene, bpy.context.view_layer
-    blocks = sorted(f"{block.id_type} {block.name}" for block in bpy.data.user_map())
-    return (
-        blocks, sorted(o.name for o in layer.objects if o.select_get()), layer.objects.active,
-        scene.frame_start, scene.frame_end,
-    )  # fmt: skip
-
-
-def head() -> bpy.types.Object:
-    return next(obj for obj in bpy.context.scene.objects if is_head(obj))
 
 
 def test_every_choice_reaches_the_take_and_its_recipe(recording: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +10,21 @@ import numpy as np
 import pytest
 from edited_takes import write_face
 from fake_window import Operator, Window, event, modal_context
+from imported_scene import head, state
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon.errors import EiferError
-from eifer.eifer_addon.heads.model import HeadModel
-from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.imports import RecordingImport
 from eifer.eifer_addon.scene.takes import current_take
-from eifer.operators import registration
+
+pytestmark = pytest.mark.usefixtures("registered", "small_open_head")
 
 MUSCLES = ("Zygomaticus", "Corrugator", "Mentalis")
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture(autouse=True)
-def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load_head", lambda path=None: synthetic_head)
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     return write_face(tmp_path / "smile.csv", MUSCLES)
-
-
-def state() -> tuple[Any, ...]:
-    scene, layer = bpy.context.scene, bpy.context.view_layer
-    blocks = sorted(f"{block.id_type} {block.name}" for block in bpy.data.user_map())
-    return (
-        blocks, sorted(o.name for o in layer.objects if o.select_get()), layer.objects.active,
-        scene.frame_start, scene.frame_end,
-    )  # fmt: skip
-
-
-def head() -> bpy.types.Object:
-    return next(obj for obj in bpy.context.scene.objects if is_head(obj))
 
 
 def drive(operator: Operator, context: Any, window: Window) -> tuple[set[str], list[Any]]:

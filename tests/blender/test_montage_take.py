@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import pytest
 from edited_takes import everything
 
-from eifer.eifer_addon import api, cli
-from eifer.eifer_addon.heads.model import HeadModel
+from eifer.eifer_addon import cli
 from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.recipes import forget_activities, recipe_of
 from eifer.eifer_addon.scene.takes import current_take
 from eifer.eifer_addon.signals.edf_writer import write_edf
 from eifer.models.synthetic.physiology import simulate_recording
-from eifer.operators import registration
 
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture(autouse=True)
-def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load_head", lambda path=None: synthetic_head)
+pytestmark = pytest.mark.usefixtures("registered", "small_open_head")
 
 
 def test_a_take_of_pairs_is_made_again_as_it_was(tmp_path: Path) -> None:

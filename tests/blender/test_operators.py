@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +11,20 @@ import bpy
 import numpy as np
 import pytest
 from fake_window import Operator
+from imported_scene import head as head_in_scene
 
 from eifer.eifer_addon import api, cli
 from eifer.eifer_addon.errors import EiferError
-from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.scene import panels
-from eifer.eifer_addon.scene.controls import is_head
 from eifer.eifer_addon.scene.takes import current_take, notes_of
 from eifer.eifer_addon.spaces import ARKIT52, get_space
 from eifer.eifer_addon.track import ExpressionTrack
 from eifer.operators import registration
 from eifer.operators.base import guarded
 
+pytestmark = pytest.mark.usefixtures("registered", "small_open_head")
+
 RATE_HZ = 1000.0
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    registration.register()
-    yield
-    registration.unregister()
-
-
-@pytest.fixture(autouse=True)
-def small_open_head(synthetic_head: HeadModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Operators ask the script API for the open head; a small one makes the tests quick."""
-    real = api.load_head
-    monkeypatch.setattr(api, "load_head", lambda path=None: real(path) if path else synthetic_head)
 
 
 @pytest.fixture
@@ -66,10 +52,6 @@ def state() -> tuple[Any, ...]:
     selected = sorted(o.name for o in layer.objects if o.select_get())
     active = layer.objects.active.name if layer.objects.active else None
     return datablocks(), selected, active, scene.frame_start, scene.frame_end
-
-
-def head_in_scene() -> bpy.types.Object:
-    return next(obj for obj in bpy.context.scene.objects if is_head(obj))
 
 
 def test_add_head_puts_a_head_at_the_cursor() -> None:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,18 +28,11 @@ from eifer.eifer_addon.scene.recipes import has_recipe, recipe_of
 from eifer.eifer_addon.scene.takes import avatar_of, current_take
 from eifer.eifer_addon.signals.edits import Edits
 from eifer.eifer_addon.spaces import ARKIT_NAMES
-from eifer.operators import registration
+
+pytestmark = pytest.mark.usefixtures("registered")
 
 MUSCLES = ("Zygomaticus", "Corrugator")
 FPS = 24
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    recipes.forget_activities()
-    registration.register()
-    yield
-    registration.unregister()
 
 
 @pytest.fixture
