@@ -1,0 +1,50 @@
+"""Open any video: a file, an image sequence, a single picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import EiferError
+from .container import ContainerVideo
+from .film import Frame, Video, VideoFacts
+from .pictures import SUFFIXES, is_pattern, open_pictures
+
+__all__ = ["Frame", "Video", "VideoFacts", "open_video"]
+
+PICTURES_HZ = 25.0
+
+
+def open_video(path: str | Path, *, rate_hz: float = PICTURES_HZ) -> Video:
+    """Open a video and learn what it holds, without decoding more than its first frame.
+
+    Parameters
+    ----------
+    path : path-like
+        A video file, a picture, a folder of pictures, or a name with ``%04d`` or ``####`` where
+        the number of a picture stands.
+    rate_hz : float
+        Frames per second of an image sequence, which has no times of its own.
+
+    Returns
+    -------
+    Video
+        With `facts`, and `frames` that decodes from the beginning each time it is called.
+
+    Raises
+    ------
+    EiferError
+        When there is nothing there that can be read as a video; names the file.
+    """
+    path = Path(path)
+    if path.is_dir() or is_pattern(path):
+        return open_pictures(path, rate_hz)
+    if not path.is_file():
+        raise EiferError(f"{path} does not exist.", "Choose an existing video.")
+    if path.suffix.lower() in SUFFIXES:
+        return open_pictures(path, rate_hz)
+    if path.suffix.lower() == ".bag":
+        raise EiferError(
+            f"{path.name} is a RealSense or ROS bag, which cannot be read here.",
+            "Export its colour stream as mp4 in the RealSense Viewer or with rs-convert.",
+        )
+    return ContainerVideo(path)
