@@ -125,7 +125,7 @@ def write_report(
 
 
 def _all_hints(recording: Recording, activity: Activity, hints: Sequence[str]) -> tuple[str, ...]:
-    notes = [str(note) for note in recording.source.get("notes", ())]
+    notes = [*activity.remarks, *map(str, recording.source.get("notes", ()))]
     if activity.unmapped:
         notes.append(f"Not mapped to a muscle: {', '.join(activity.unmapped)}.")
     return tuple(dict.fromkeys([*hints, *notes]))
@@ -147,16 +147,14 @@ def _header(page: _Page) -> None:
 
 
 def _line(height: float) -> Any:
-    lines = need_matplotlib().lines
-    return lines.Line2D([0.05, 0.95], [height, height], color=HAIR, linewidth=0.8)
+    return need_matplotlib().lines.Line2D([0.05, 0.95], [height, height], color=HAIR, linewidth=0.8)
 
 
 def _facts(page: _Page, right: float) -> None:
     recording, activity = page.recording, page.activity
     kind = "envelopes" if recording.holds_envelope else "raw EMG"
-    mapped = len(set(activity.channels))
     imported = [
-        f"{len(recording.channels)} channels, {mapped} mapped",
+        f"{len(recording.channels)} channels, {len(set(activity.channels))} mapped",
         f"{len(activity.muscles)} muscles",
         f"{recording.rate_hz:g} Hz, {recording.duration_s:.2f} s, {kind}",
         f"{len(recording.events)} events",
@@ -164,7 +162,7 @@ def _facts(page: _Page, right: float) -> None:
     ]
     columns = (
         ("Imported", imported),
-        ("Filter chain", [f"{k}. {step}" for k, step in enumerate(activity.filters, 1)]),
+        ("Filter chain", [f"{k}. {step}" for k, step in enumerate(activity.steps, 1)]),
         ("Quality hints", list(page.hints) or ["none"]),
     )
     starts = np.array([0.05, 0.27, 0.53]) if right < 0.9 else np.array([0.05, 0.36, 0.67])

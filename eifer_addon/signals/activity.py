@@ -75,6 +75,16 @@ class Activity:
         """Seconds, shape (n_frames,)."""
         return self.start_s + np.arange(len(self.values)) / self.rate_hz
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The filter chain without its remarks."""
+        return tuple(words for words in self.filters if not words.endswith("."))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Whole sentences among the filters: they are about channels, repairs and doubts."""
+        return tuple(words for words in self.filters if words.endswith("."))
+
     def column(self, muscle: str) -> np.ndarray:
         """One muscle over time, shape (n_frames,)."""
         return self.values[:, self.muscles.index(muscle)]
@@ -82,12 +92,12 @@ class Activity:
     def describe(self) -> str:
         """A few lines that a person can read."""
         pairs = zip(self.channels, self.muscles, strict=True)
-        steps = "; ".join(step.rstrip(".") for step in self.filters) or "none"
         return "\n".join([
             f"Activity: {len(self.muscles)} muscles, {len(self)} frames at {self.rate_hz:g} Hz",
-            f"  filters: {steps} (delay {self.delay_ms:g} ms)",
+            f"  filters: {'; '.join(self.steps) or 'none'} (delay {self.delay_ms:g} ms)",
             "  channels: " + ", ".join(f"{c} -> {m}" for c, m in pairs),
             f"  not mapped: {', '.join(self.unmapped) or 'none'}",
+            *(f"  note: {remark}" for remark in self.remarks),
         ])  # fmt: skip
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:

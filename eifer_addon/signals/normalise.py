@@ -37,6 +37,7 @@ _LEAST_SCALE_SPREADS = 10.0
 _LEAST_ACTIVE_S = 0.1
 #: Of a silent muscle when no other one acted either: its noise then stays under about 0.3.
 _SILENT_SPREADS = 20.0
+_ESTIMATED = "baseline from the quietest tenth, scale from the 95th percentile of active frames"
 #: Standard deviation of a normal distribution over its median absolute deviation.
 _MAD_TO_SPREAD = 1.4826
 
@@ -106,10 +107,10 @@ def normalise(
         )
     scale[is_silent & np.isnan(scale)] = (_SILENT_SPREADS * spread)[is_silent & np.isnan(scale)]
     scale[~(scale > 0)] = 1.0
-    words = ["baseline from the quietest tenth, scale from the 95th percentile of active frames"]
+    words = [_ESTIMATED]
     if profile is not None:
         document = load_document(profile)
-        words.append(_apply_profile(document["muscles"], muscles, baseline, scale, is_silent))
+        words = _apply_profile(document["muscles"], muscles, baseline, scale, is_silent)
         made_with = document.get("preset", preset)
         if preset and made_with != preset:
             words.append(f"the profile was made with the preset '{made_with}': please check")
@@ -182,8 +183,8 @@ def _apply_profile(
     baseline: np.ndarray,
     scale: np.ndarray,
     is_silent: np.ndarray,
-) -> str:
-    """Overwrite the estimates of the muscles that the profile names."""
+) -> list[str]:
+    """Overwrite the estimates of the muscles that the profile names; where each is from."""
     for k, name in enumerate(names):
         if name in muscles:
             baseline[k] = float(muscles[name]["baseline"])
@@ -191,4 +192,6 @@ def _apply_profile(
             is_silent[k] = False
     lacking = [name for name in names if name not in muscles]
     text = f"baseline and scale of {len(names) - len(lacking)} muscles from the profile"
-    return text + (f", which lacks {', '.join(lacking)}" if lacking else "")
+    if not lacking:
+        return [text]
+    return [f"{text}, which lacks {', '.join(lacking)}", f"of those {_ESTIMATED}"]

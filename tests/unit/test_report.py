@@ -78,6 +78,18 @@ def test_a_measured_recording_is_not_called_simulated(
     assert "simulated" not in "\n".join(texts).lower()
 
 
+def test_repairs_stand_with_the_hints_and_not_among_the_filters(
+    take: Take, tmp_path: Path, texts: list[str]
+) -> None:
+    recording, activity, track = take
+    said = "'Corr li' is mirrored: 'Corr re' drives corrugator on both sides."
+    repaired = replace(activity, filters=("mean removed", "rectified", said))
+    write_report(tmp_path / "a.png", recording, repaired, track)
+    flat = [" ".join(text.split()) for text in texts]
+    assert "1. mean removed 2. rectified" in flat
+    assert any(said in text for text in flat if "1. mean" not in text)
+
+
 def test_no_text_leaves_the_page_or_covers_another(
     take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
