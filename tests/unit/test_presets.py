@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import signal
@@ -226,3 +230,15 @@ def test_a_chain_of_sections_and_taps_has_one_gain() -> None:
     np.testing.assert_allclose(
         np.abs(chain.zero_phase_gain(frequencies, 4096.0)), notch * response, atol=1e-12
     )
+
+
+def test_the_example_draws_the_chain(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="figures need matplotlib")
+    script = Path(__file__).parents[2] / "examples" / "signal_chain.py"
+    subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "chain.png")], check=True, timeout=300,
+        capture_output=True,
+    )  # fmt: skip
+    picture = (tmp_path / "chain.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 50_000
