@@ -11,6 +11,8 @@ from typing import TextIO
 OnProgress = Callable[[int, int], None]
 _WIDTH = 28
 _MIN_INTERVAL_S = 0.1
+#: Part of the work after which the time that is left is told.
+_TOLD_FROM = 0.02
 
 
 class ProgressBar:
@@ -36,8 +38,10 @@ class ProgressBar:
         now, last = time.monotonic(), done >= total
         fraction = done / total if total else 1.0
         spent = now - self._started
+        # What the first steps take, which set everything up, says nothing of the others.
+        told = fraction >= _TOLD_FROM
         left = (
-            f"{spent:.1f} s" if last else f"{spent / fraction - spent:.0f} s left" if done else ""
+            f"{spent:.1f} s" if last else f"{spent / fraction - spent:.0f} s left" if told else ""
         )
         if self._stream.isatty():
             if last or now - self._shown_at >= _MIN_INTERVAL_S:
