@@ -183,8 +183,12 @@ class Engine:
         self._pending, self._waiting = [], 0
 
     def _pull(self, source: Source) -> None:
+        pipeline = self.pipeline
+        assert pipeline is not None
+        # Frames end at fixed samples: before the next of them there is nothing to gain.
+        least = pipeline.step - pipeline.n_samples % pipeline.step - self._waiting
         try:
-            chunk = source.pull()
+            chunk = source.pull(least)
         except SourceLostError as error:
             self._lose(error)
             return
@@ -206,9 +210,6 @@ class Engine:
         self._waiting += len(chunk)
         length_ms = 1000.0 * len(chunk) / source.facts.rate_hz
         self._values["chunk_ms"] += _CHUNK_PART * (length_ms - self._values["chunk_ms"])
-        pipeline = self.pipeline
-        assert pipeline is not None
-        # Frames end at fixed samples: before the next of them there is nothing to gain.
         if pipeline.n_samples % pipeline.step + self._waiting >= pipeline.step:
             self._process()
 

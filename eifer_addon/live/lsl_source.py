@@ -18,7 +18,7 @@ from .lsl_markers import LslMarkers
 from .settings import LiveSettings
 from .sources import MOST_S, Chunk, Marker, Source, SourceLostError, check_facts
 from .stream_facts import StreamFacts, StreamSelector
-from .timing import Clockwork, Gap
+from .timing import Clockwork, Gap, increasing
 
 #: liblsl keeps so many seconds for a reader that is late.
 _BUFFER_S = 360
@@ -38,6 +38,8 @@ _SLEW = 0.02
 _FOREIGN_S = 10.0
 #: So much more time by the stamps than by our clock means a clock that was set.
 _SET_S = 5.0
+#: Samples that are too few are left waiting for so long: only a pull tells of a lost stream.
+_PATIENT_S = 0.005
 _SET_FORWARD = Gap(0, "the sender's clock was set forward")
 
 
@@ -68,13 +70,20 @@ class LslSource:
         self._arrival = 0.0
         self._last_s = -np.inf
         self._heard_s = float(self._clock())
+        self._pulled_s = 0.0
 
     def clock(self) -> float:
         """The clock of liblsl on this machine."""
         return float(self._clock())
 
-    def pull(self) -> Chunk | None:
+    def pull(self, least: int = 1) -> Chunk | None:
         """Samples that wait in the inlet."""
+        now = time.monotonic()
+        # Taking samples out one by one costs more than all that is done with them.
+        may_wait = least > 1 and now - self._pulled_s < _PATIENT_S
+        if may_wait and self._inlet.samples_available() < least:
+            return None
+        self._pulled_s = now
         try:
             _, stamps = self._inlet.pull_chunk(0.0, self._most, self._buffer, as_numpy=True)
         except RuntimeError as error:  # pylsl's LostError and InternalError
@@ -110,12 +119,10 @@ class LslSource:
             self._offset = self._arrival if measured is None else measured
         elif measured is not None:
             most = _SLEW * len(times) / self.facts.rate_hz
-            self._offset += float(np.clip(measured - self._offset, -most, most))
-        local = times + self._offset
-        step = 0.1 / self.facts.rate_hz
-        local = np.maximum(local, self._last_s + step * (1 + np.arange(len(local))))
+            self._offset += min(max(measured - self._offset, -most), most)
+        local = increasing(times + self._offset, self._last_s, 0.1 / self.facts.rate_hz)
         self._last_s = float(local[-1])
-        return np.asarray(local)
+        return local
 
     @property
     def rate_hz(self) -> float:

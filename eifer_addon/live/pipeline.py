@@ -132,6 +132,9 @@ class LivePipeline:
         self.scale = RunningScale(self.muscles, self.frame_rate_hz, entries)
         self.model = _model(settings, profile) if model is None else model
         self.columns, self.notes = input_columns(self.muscles, self.model, settings.fill)
+        pairs = [(k, column) for k, column in enumerate(self.columns) if column is not None]
+        self._driven = np.array([k for k, _ in pairs], np.intp)
+        self._driving = np.array([column for _, column in pairs], np.intp)
         self.runner = FrameRunner(self.model)
         self.space = get_space(self.model.card.space)
         self.conditioner = Conditioner(settings.conditioning, self.space, self.frame_rate_hz)
@@ -241,14 +244,10 @@ class LivePipeline:
     def _frames(
         self, envelopes: np.ndarray, lost: np.ndarray | None, timestamps: np.ndarray
     ) -> Frames:
-        if lost is None:
-            lost = np.zeros(envelopes.shape, bool)
         activity = self.scale.process(envelopes, lost)
         inputs: np.ndarray = np.zeros((len(activity), len(self.columns)), np.float32)
         driven = activity * self._gains
-        for k, column in enumerate(self.columns):
-            if column is not None:
-                inputs[:, k] = driven[:, column]
+        inputs[:, self._driven] = driven[:, self._driving]
         coefficients = self.conditioner.process(self._modelled(inputs))
         self.n_frames += len(activity)
         return Frames(timestamps.copy(), activity, coefficients)

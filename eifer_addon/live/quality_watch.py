@@ -44,8 +44,12 @@ class QualityWatch:
     def add(self, samples: np.ndarray) -> None:
         """Take in samples (n_channels, n), and judge a channel when it is its turn."""
         length, n = self._kept.shape[1], samples.shape[1]
-        places = (self._count + np.arange(max(0, n - length), n)) % length
-        self._kept[:, places] = samples[:, max(0, n - length) :]
+        start = self._count % length
+        if start + n <= length:
+            self._kept[:, start : start + n] = samples
+        else:
+            places = (self._count + np.arange(max(0, n - length), n)) % length
+            self._kept[:, places] = samples[:, max(0, n - length) :]
         self._count += n
         self._since += n
         if self._since >= self._every and self._count >= length:

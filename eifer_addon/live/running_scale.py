@@ -56,6 +56,7 @@ class RunningScale:
         self.muscles = muscles
         known = [profile.get(muscle) for muscle in muscles]
         self._fixed = np.array([entry is not None for entry in known], bool)
+        self._learns = not self._fixed.all()
         self.baseline = np.array([float(e["baseline"]) if e else np.nan for e in known])
         self.scale = np.array([float(e["scale"]) if e else np.nan for e in known])
         self._length = max(1, round(_STRETCH_S * rate_hz))
@@ -74,35 +75,36 @@ class RunningScale:
         """Whether rest and scale have been estimated once, or come from the profile."""
         return bool(self._fixed.all()) or self._count >= self._first
 
-    def process(self, envelopes: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    def process(self, envelopes: np.ndarray, lost: np.ndarray | None = None) -> np.ndarray:
         """Activity (n_frames, n_muscles) float32 of the next frames.
 
         Parameters
         ----------
         envelopes : numpy.ndarray
             (n_frames, n_muscles).
-        lost : numpy.ndarray
+        lost : numpy.ndarray, optional
             bool of the same shape: frames of a channel that gives no numbers, which are at rest
             and teach nothing.
         """
         result = np.zeros(envelopes.shape, np.float32)
+        if lost is not None:
+            envelopes = np.where(lost, np.nan, envelopes)
         start = 0
         while start < len(envelopes):
             stop = len(envelopes)
-            if not self._fixed.all():
+            if self._learns:
                 stop = min(stop, start + self._length - self._in_stretch)
-            with np.errstate(invalid="ignore"):
-                values = (envelopes[start:stop] - self.baseline) / self.scale
-            values[lost[start:stop] | np.isnan(values)] = 0.0
-            result[start:stop] = np.maximum(values, 0.0)
-            if not self._fixed.all():
-                self._learn(envelopes[start:stop], lost[start:stop])
+            values = (envelopes[start:stop] - self.baseline) / self.scale
+            # What is no number, because a channel is lost or rest not known yet, is 0.
+            np.fmax(values, 0.0, out=result[start:stop], casting="same_kind")
+            if self._learns:
+                self._learn(envelopes[start:stop])
             start = stop
         return result
 
-    def _learn(self, envelopes: np.ndarray, lost: np.ndarray) -> None:
+    def _learn(self, envelopes: np.ndarray) -> None:
         """Take in frames of one stretch; what they teach counts from the next frame on."""
-        for row in np.where(lost, np.nan, envelopes):  # one by one, so that sums round the same
+        for row in envelopes:  # one by one, so that sums round the same
             self._sum = self._sum + row
         self._in_stretch += len(envelopes)
         if self._in_stretch < self._length:

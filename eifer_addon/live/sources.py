@@ -104,8 +104,13 @@ class Source(Protocol):
     envelopes: bool
     simulated: bool
 
-    def pull(self) -> Chunk | None:
+    def pull(self, least: int = 1) -> Chunk | None:
         """What has come, at most half a second of it; None when nothing has.
+
+        Parameters
+        ----------
+        least : int
+            Fewer samples may be left waiting for a few milliseconds.
 
         Raises
         ------
@@ -190,7 +195,7 @@ class ReplaySource:
         """Seconds of the recording since its first sample."""
         return (time.monotonic() - self._begun) * self.speed
 
-    def pull(self) -> Chunk | None:
+    def pull(self, least: int = 1) -> Chunk | None:  # noqa: ARG002  # what is due is there
         """Samples that are due."""
         rate, length = self.recording.rate_hz, self.recording.n_samples
         due = int(self.clock() * rate)

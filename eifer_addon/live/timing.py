@@ -32,6 +32,21 @@ _TRUST_S = 0.5
 #: Least step of times, in periods.
 _CLOSEST = 0.1
 
+#: Chunks are short, and making a small array anew takes longer than working with it.
+_AHEAD = np.arange(4096.0)
+
+
+def _ahead(n: int) -> np.ndarray:
+    """0, 1, …, n - 1 as float64; not to be changed."""
+    return _AHEAD[:n] if n <= len(_AHEAD) else np.arange(float(n))
+
+
+def increasing(times: np.ndarray, last_s: float, step_s: float) -> np.ndarray:
+    """Evenly rising times, at least `step_s` apart from `last_s` on."""
+    if times[0] >= last_s + step_s:
+        return times
+    return np.asarray(np.maximum(times, last_s + step_s * (1 + _ahead(len(times)))))
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -82,8 +97,8 @@ class Clockwork:
     def _begin(self) -> None:
         """Forget where the line lies, not how steep it is: the next stamps draw a new one."""
         self._period += self._slope
-        self._count = self._reference = 0
-        self._sums = np.zeros(5)  # of 1, x, y, x², x y; x counts from the reference
+        self._count, self._reference = 0, 0.0
+        self._sums = (0.0,) * 5  # of 1, x, y, x², x y; x counts from the reference
         self._origin = self._slope = self._height = 0.0
         self._window = _Window()
         #: The least and the largest lead of a window, usually, and how far the least varies.
@@ -104,56 +119,62 @@ class Clockwork:
         gap : Gap or None
             Found to lie before these samples, or shortly before them.
         """
-        numbers = self._count + np.arange(len(stamps), dtype=np.float64)
+        n = len(stamps)
         if self._count == 0:
             self._origin = float(stamps[0])
-        lead = stamps - self._line(numbers)
-        gap = self._gap(lead) if self._count else None
+        numbers = self._count + _ahead(n)
+        even = self._origin + numbers * self._period
+        beside = stamps - even
+        lead = beside - self._line(numbers)
+        low, high = float(lead.min()), float(lead.max())
+        gap = self._gap(low, high, float(lead[-1]), n) if self._count else None
         if gap is not None:
             self._begin()
             self._origin = float(stamps[0])
-            numbers -= numbers[0]
+            numbers = _ahead(n)
+            even = self._origin + numbers * self._period
+            beside = stamps - even
         # Stamps later than late ones usually are do not move the line, nor do those far behind:
         # a gap, or a clock that was set back, may come of them.
-        ahead = lead.min() - self._highest > self._least
-        behind = lead.max() < -max(_LEAST_BACK_S, self._least)
-        if gap is not None or not self._settled or not (ahead or behind):
-            self._learn(numbers, stamps)
-        times = self._line(numbers)
-        self._count += len(stamps)
+        runs = low - self._highest > self._least or high < -max(_LEAST_BACK_S, self._least)
+        if gap is not None or not self._settled or not runs:
+            self._learn(beside)
+        times = even + self._line(numbers)
+        self._count += n
         return self._increasing(times, back=gap is not None and gap.missing == 0), gap
 
     def _line(self, numbers: np.ndarray) -> np.ndarray:
-        """Times on the line of samples by their numbers."""
-        nominal = self._origin + numbers * self._period
-        return np.asarray(nominal + self._height + self._slope * (numbers - self._reference))
+        """How far the line runs beside the nominal rate, at samples by their numbers."""
+        return np.asarray((self._height - self._slope * self._reference) + self._slope * numbers)
 
-    def _learn(self, numbers: np.ndarray, stamps: np.ndarray) -> None:
-        """Draw the line anew with more stamps."""
-        n = len(numbers)
-        one, x, y, xx, xy = self._sums * 0.5 ** (n * self._period / _HALF_LIFE_S)
+    def _learn(self, beside: np.ndarray) -> None:
+        """Draw the line anew with the newest stamps, less the nominal rate's."""
+        n = len(beside)
+        weight = 0.5 ** (n * self._period / _HALF_LIFE_S)
+        one, x, y, xx, xy = (weight * value for value in self._sums)
         # The reference moves with the newest sample, so that no sum grows for ever.
-        move = numbers[-1] - self._reference
+        last = self._count + n - 1.0
+        move = last - self._reference
         xx, xy, x = xx - 2 * move * x + move * move * one, xy - move * y, x - move * one
-        self._reference = numbers[-1]
-        new_x = numbers - self._reference
-        new_y = stamps - self._origin - numbers * self._period
-        one, x, y = one + n, x + new_x.sum(), y + new_y.sum()
-        xx, xy = xx + new_x @ new_x, xy + new_x @ new_y
-        self._sums = np.array([one, x, y, xx, xy])
+        self._reference = last
+        # The new samples stand at 1 - n, …, -1, 0.
+        total = float(beside.sum())
+        one, x, y = one + n, x - n * (n - 1) / 2, y + total
+        xx += (n - 1) * n * (2 * n - 1) / 6
+        xy += float(_ahead(n) @ beside) - (n - 1) * total
+        self._sums = (one, x, y, xx, xy)
         # Stamps of a short while tell where the line lies, not how steep it is.
         prior = (_TRUST_S / self._period) ** 3 / 12.0
         self._slope = (xy - x * y / one) / (xx - x * x / one + prior)
         self._height = y / one - self._slope * x / one
 
-    def _gap(self, lead: np.ndarray) -> Gap | None:
+    def _gap(self, low: float, high: float, newest: float, n: int) -> Gap | None:
         """Judge how far stamps run ahead of the line."""
-        newest = float(lead[-1])
         if abs(newest) > _AT_ONCE_S:
             return self._missing(newest) if newest > 0 else _SET_BACK
         window = self._window
-        window.seconds += len(lead) * self._period
-        window.low, window.high = min(window.low, lead.min()), max(window.high, lead.max())
+        window.seconds += n * self._period
+        window.low, window.high = min(window.low, low), max(window.high, high)
         if window.seconds < _WINDOW_S:
             return None
         self._window = _Window()
@@ -184,7 +205,6 @@ class Clockwork:
     def _increasing(self, times: np.ndarray, *, back: bool) -> np.ndarray:
         """Times that go on behind the last one, closer together for a while when they overlap."""
         if not back:
-            step = _CLOSEST * self._period
-            times = np.maximum(times, self.last_s + step * (1 + np.arange(len(times))))
+            times = increasing(times, self.last_s, _CLOSEST * self._period)
         self.last_s = float(times[-1])
         return np.asarray(times)
