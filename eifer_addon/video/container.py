@@ -136,8 +136,8 @@ class ContainerVideo(Video):
             self._packets = _walk(container, stream)
         with opened(path) as (container, stream):
             frame = self._first(path, container, stream)
-            self._aspect = _aspect(stream, frame)
-            self._size = square_size(frame, self._aspect)
+            self._size = square_size(frame, _aspect(stream))
+            self._matrix, self._rotation = orientation(frame), frame.rotation
             if self._size[0] * self._size[1] > MOST_PIXELS:
                 raise EiferError(
                     f"{path.name} claims {frame.width} x {frame.height} pixels, too many to read.",
@@ -161,7 +161,7 @@ class ContainerVideo(Video):
     def _facts(
         self, container: av.container.InputContainer, stream: av.VideoStream, frame: av.VideoFrame
     ) -> VideoFacts:
-        p, matrix = self._packets, orientation(frame)
+        p, matrix = self._packets, self._matrix
         width, height = self._size if matrix[0] else self._size[::-1]
         times = np.array([]) if p.ticks is None else (p.ticks - p.ticks[0]) * float(p.time_base)
         steps = np.diff(times)
@@ -223,13 +223,18 @@ class ContainerVideo(Video):
         filtered = Deinterlacer()
         for count, frame in enumerate(self._decoded(seek, keep_going)):
             index = self._index(frame, count)
-            waiting.append((index, self._packets.seconds(index), orientation(frame)))
+            waiting.append((index, self._packets.seconds(index), self._turn(frame)))
             for whole in filtered.push(frame):
                 number, time_s, matrix = waiting.popleft()
                 yield number, time_s, whole, matrix
         for whole in filtered.flush():
             number, time_s, matrix = waiting.popleft()
             yield number, time_s, whole, matrix
+
+    def _turn(self, frame: av.VideoFrame) -> Matrix:
+        # Side data and frame hold each other in PyAV, which keeps the pixels until Python looks
+        # for such circles; the plain angle does not.
+        return self._matrix if frame.rotation == self._rotation else orientation(frame)
 
     def _index(self, frame: av.VideoFrame, count: int) -> int:
         ticks = self._packets.ticks
@@ -281,7 +286,7 @@ def _held_back(stream: av.VideoStream) -> Sequence[av.VideoFrame]:
         return ()
 
 
-def _aspect(stream: av.VideoStream, frame: av.VideoFrame) -> float:
+def _aspect(stream: av.VideoStream) -> float:
     """How much wider than high a stored pixel is shown."""
     ratio = float(stream.sample_aspect_ratio or 1)
-    return ratio if 0.1 < ratio < 10 and frame.width else 1.0
+    return ratio if 0.1 < ratio < 10 else 1.0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from film_writer import (
@@ -246,6 +248,20 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
 
     picture = SIZE[0] * SIZE[1] * 3
     assert peak(400) < peak(40) + 3 * picture
+
+
+def test_decoded_frames_are_let_go_at_once(tmp_path: Path) -> None:
+    """Frames in a circle of references would pile up until Python looks for such circles."""
+    video = open_video(write_film(tmp_path / "a.mp4", [numbered(k) for k in range(60)]))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in video.frames():
+            pass
+        alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+        assert alive < 10
+    finally:
+        gc.enable()
 
 
 def test_a_range_outside_of_the_video_is_refused(tmp_path: Path) -> None:
