@@ -1,4 +1,4 @@
-"""What an import did to the scene, for tests in Blender."""
+"""What an import did to the scene, and avatars of other makers, for tests in Blender."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def state() -> tuple[Any, ...]:
 def head() -> bpy.types.Object:
     """The head in the scene."""
     return next(obj for obj in bpy.context.scene.objects if is_head(obj))
+
+
+def make_mesh(names: tuple[str, ...], title: str = "Avatar") -> bpy.types.Object:
+    """A mesh of another maker with shape keys of these names."""
+    mesh = bpy.data.meshes.new(title)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    obj = bpy.data.objects.new(title, mesh)
+    bpy.context.collection.objects.link(obj)
+    for name in ("Basis", *names):
+        obj.shape_key_add(name=name, from_mix=False).value = 0.0
+    return obj

@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from imported_scene import make_mesh
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon.errors import EiferError
@@ -23,17 +24,6 @@ from eifer.eifer_addon.spaces import ARKIT52, ARKIT_NAMES, get_space
 from eifer.eifer_addon.track import ExpressionTrack
 
 pytestmark = pytest.mark.usefixtures("registered")
-
-
-def make_mesh(names: tuple[str, ...], title: str = "Avatar") -> bpy.types.Object:
-    """A mesh of another maker with shape keys of these names."""
-    mesh = bpy.data.meshes.new(title)
-    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-    obj = bpy.data.objects.new(title, mesh)
-    bpy.context.collection.objects.link(obj)
-    for name in ("Basis", *names):
-        obj.shape_key_add(name=name, from_mix=False).value = 0.0
-    return obj
 
 
 def make_track(only: tuple[str, ...] = ARKIT_NAMES, n_frames: int = 40) -> ExpressionTrack:

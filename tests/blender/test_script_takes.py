@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from avatar_names import MPFB_BODY, RIGIFY, UNDERSCORED, VROID, VROID_BEFORE
 from edited_takes import OTHER_MACHINE, digest_of, everything, keys, write_face
+from imported_scene import make_mesh
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon.errors import EiferError
@@ -47,16 +48,6 @@ def keyed_by_script(
     activity = api.apply_edits(activity, {"gain": {"zygomaticus": 0.8}, "delay_ms": 20.0})
     track = api.emg_to_expression(activity, fill="mirror")
     return api.apply_track(bpy.context, obj, track, take=take, activity=activity, **options)
-
-
-def make_mesh(names: tuple[str, ...], title: str = "Avatar") -> bpy.types.Object:
-    mesh = bpy.data.meshes.new(title)
-    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-    obj = bpy.data.objects.new(title, mesh)
-    bpy.context.collection.objects.link(obj)
-    for name in ("Basis", *names):
-        obj.shape_key_add(name=name, from_mix=False).value = 0.0
-    return obj
 
 
 def points(block: bpy.types.ID) -> dict[str, bytes]:
