@@ -8,6 +8,9 @@ Without a profile, 0 and 1 have to come from the running signal itself, and only
   last two minutes, *spread* the robust standard deviation there, and *scale* the 95th percentile
   of the stretches that were active, as in `signals.normalise`, at least twenty spreads and once
   the baseline. Both glide to a new estimate.
+- A stretch of more than one and a half times the scale raises the scale at once, so that the
+  first strong movement is not many times full effort; the next estimates take it back where it
+  was an artefact.
 - A muscle that has not acted yet is scaled like those that have; one that has not acted for two
   minutes keeps its scale.
 
@@ -28,6 +31,8 @@ _MAD_TO_SPREAD = 1.4826
 _ACTIVE_SPREADS, _ACTIVE_OF_BASELINE = 6.0, 0.5
 #: What noise, averaged over a stretch, may reach: a part of 1 that no one sees.
 _LEAST_SCALE_SPREADS, _LEAST_OF_BASELINE = 20.0, 1.0
+#: Above this much of the scale a stretch raises it; the strongest of usual ones stay below.
+_MOST_OF_SCALE = 1.5
 #: Part of the way to a new estimate per stretch.
 _GLIDE = 0.2
 _PERCENTILE = 95.0
@@ -114,6 +119,7 @@ class RunningScale:
         self._sum, self._in_stretch = np.zeros_like(self._sum), 0
         if self._count >= self._first and self._count % self._every == 0:
             self._estimate()
+        self._follow(self._history[(self._count - 1) % len(self._history)])
         self._glide()
 
     def _estimate(self) -> None:
@@ -127,6 +133,12 @@ class RunningScale:
         known = ~self._fixed & ~np.isnan(baseline)
         self._goal[0, known] = baseline[known]
         self._goal[1, known] = np.where(np.isnan(self._acted), stand_in, self._acted)[known]
+
+    def _follow(self, stretch: np.ndarray) -> None:
+        """Raise the scale of muscles that are far above it, without waiting for an estimate."""
+        least = (stretch - self.baseline) / _MOST_OF_SCALE
+        above = ~self._fixed & (least > self.scale)  # False for what is no number
+        self.scale[above] = self._goal[1, above] = least[above]
 
     def _glide(self) -> None:
         """Move towards the goal, so that a new estimate does not make the face jump."""

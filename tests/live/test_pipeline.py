@@ -12,6 +12,7 @@ from live_signals import CHANNELS, RATE_HZ, emg, in_chunks, random_cuts, write_m
 
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.live.pipeline import LivePipeline
+from eifer.eifer_addon.live.running_scale import RunningScale
 from eifer.eifer_addon.live.settings import Conditioning, LiveSettings
 from eifer.eifer_addon.signals.calibration import MuscleProfile, Profile
 from eifer.eifer_addon.signals.causal import CausalChain
@@ -164,6 +165,21 @@ def test_without_a_profile_rest_is_0_and_strong_activity_1() -> None:
     assert rest.mean() < 0.05
     assert 0.5 < np.median(strong) < 1.5
     assert not frames.activity[: round(1.9 * 500)].any()
+
+
+def test_a_first_strong_movement_is_not_many_times_full_effort() -> None:
+    rate, muscles = 500.0, ("zygomaticus.left", "masseter.left")
+    noise = np.abs(np.random.default_rng(3).normal(1.0, 0.05, (round(14 * rate), 2)))
+    envelopes = noise.copy()
+    envelopes[round(3 * rate) : round(6 * rate), 0] += 60.0  # sixty times rest, at once
+    envelopes[round(3 * rate) : round(3.1 * rate), 1] += 900.0  # a cable that was touched
+    envelopes[round(9 * rate) : round(13 * rate), 1] += 20.0
+    activity = RunningScale(muscles, rate, {}).process(envelopes)
+    smile = activity[round(3.2 * rate) : round(6 * rate), 0]
+    assert smile.max() < 1.6
+    assert smile[-1] == pytest.approx(1.0, abs=0.1)
+    # One artefact does not make four seconds of effort look weak for ever.
+    assert 0.5 < activity[round(12.8 * rate) : round(13 * rate), 1].min() < 1.6
 
 
 def test_hum_is_found_by_listening_and_taken_out() -> None:
