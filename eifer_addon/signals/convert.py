@@ -25,7 +25,7 @@ from .pairs import with_pairs
 from .presets import Preset, get_preset
 from .readers.base import check_finite, check_rate, file_name
 from .recording import Recording
-from .repair import blank_bad_seconds, find_bad_seconds, repair_montage
+from .repair import blank_bad_seconds, calibrated_as, find_bad_seconds, repair_montage
 from .zero_phase import ZeroPhase
 
 #: ``on_progress(share)``; it may raise `Cancelled`.
@@ -113,7 +113,7 @@ def to_activity(
     envelopes, words, delay_ms = _muscle_envelopes(
         recording, found, frame_times(recording, rate), chosen, repair, on_progress
     )
-    normal = normalise(envelopes, rate, found.muscles, profile, used)
+    normal = normalise(envelopes, rate, found.muscles, profile, used, calibrated_as(mapped, found))
     unclamped = normal.unclamped(envelopes)
     values = np.maximum(unclamped, 0.0)
     words = (*unmixed, *words, f"resampled to {rate:g} frames/s", *normal.words, *found.notes)

@@ -76,6 +76,7 @@ def normalise(
     muscles: Sequence[str],
     profile: Any = None,
     preset: str = "",
+    calibrated_as: Sequence[str] | None = None,
 ) -> Normalisation:
     """Estimate baseline and scale of each muscle, or take them from a profile.
 
@@ -91,6 +92,9 @@ def normalise(
         See :func:`load_document`.
     preset : str
         What the envelopes were made with, to be compared with what the profile was made with.
+    calibrated_as : sequence of str, optional
+        The muscle of the profile that each column's channel was calibrated as, where that is not
+        the muscle itself: a channel that stands for the other side, too, keeps its own scale.
     """
     rest = np.array([rest_level(column, rate_hz) for column in envelopes.T]).reshape(-1, 2)
     baseline, spread = rest[:, 0], rest[:, 1]
@@ -110,7 +114,8 @@ def normalise(
     words = [_ESTIMATED]
     if profile is not None:
         document = load_document(profile)
-        words = _apply_profile(document["muscles"], muscles, baseline, scale, is_silent)
+        names = calibrated_as or muscles
+        words = _apply_profile(document["muscles"], names, baseline, scale, is_silent)
         made_with = document.get("preset", preset)
         if preset and made_with != preset:
             words.append(f"the profile was made with the preset '{made_with}': please check")
@@ -194,4 +199,4 @@ def _apply_profile(
     text = f"baseline and scale of {len(names) - len(lacking)} muscles from the profile"
     if not lacking:
         return [text]
-    return [f"{text}, which lacks {', '.join(lacking)}", f"of those {_ESTIMATED}"]
+    return [f"{text}, which lacks {', '.join(dict.fromkeys(lacking))}", f"of those {_ESTIMATED}"]

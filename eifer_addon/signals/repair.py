@@ -75,6 +75,18 @@ def repair_montage(montage: Montage, repair: Mapping[str, str]) -> Montage:
     return result
 
 
+def calibrated_as(montage: Montage, repaired: Montage) -> tuple[str, ...]:
+    """The muscle that the channel of each of `repaired`'s muscles has in `montage`.
+
+    A mirrored channel was calibrated on its own side, whose rest and scale hold for both.
+    """
+    own = {channel: muscle for muscle, channel in montage.channels.items()}
+    return tuple(
+        muscle if montage.channels.get(muscle) == channel else own[channel]
+        for muscle, channel in repaired.channels.items()
+    )
+
+
 def _other_side(
     matches: Mapping[str, ChannelMatch], channel: str, repair: Mapping[str, str]
 ) -> ChannelMatch:

@@ -207,6 +207,20 @@ def test_a_mirrored_channel_takes_the_other_side(clean: Recording) -> None:
     assert activity.channels[activity.muscles.index("corrugator.left")] == "Corr re"
 
 
+def test_a_mirrored_channel_keeps_the_scale_it_was_calibrated_with(clean: Recording) -> None:
+    sound = to_activity(clean)
+    muscles = {
+        muscle: {"baseline": 1.0, "scale": 5.0 if muscle.endswith("left") else 50.0}
+        for muscle in sound.muscles
+    }
+    profile = {"format_version": 1, "muscles": muscles}
+    activity = to_activity(clean, profile=profile, repair={"Corr li": "mirror"})
+    left, right = activity.column("corrugator.left"), activity.column("corrugator.right")
+    np.testing.assert_array_equal(left, right)
+    assert activity.scale[activity.muscles.index("corrugator.left")] == 50.0
+    assert activity.scale[activity.muscles.index("mentalis.left")] == 5.0
+
+
 def test_interpolation_bridges_the_bad_seconds_and_nothing_else(clean: Recording) -> None:
     sound, broken = to_activity(clean), with_fault(clean, lose_contact)
     spoiled = to_activity(broken)
