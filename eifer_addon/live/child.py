@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import EiferError
 from .engine import Engine
 from .processes import Parent
+from .promptness import ask_for_short_turns
 from .settings import LiveSettings
 from .shared import SharedState
 
@@ -26,6 +27,7 @@ _POLL_S = 0.001
 
 def main(arguments: list[str]) -> int:
     """Run a session until the parent ends it or ends itself."""
+    ask_for_short_turns()  # before threads are started, which do as this one
     folder = Path(arguments[0])
     shared = SharedState(folder / "live.shared")
     parent = Parent()
