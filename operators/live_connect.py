@@ -40,7 +40,7 @@ class EIFER_OT_live_connect(bpy.types.Operator):
         return guarded(self, lambda: self._connect(context))
 
     def _connect(self, context: bpy.types.Context) -> None:
-        settings = session_settings(context)
+        settings = session_settings(context, driver.player_selector)
         if not any(is_head(obj) for obj in context.scene.objects) and in_object_mode(
             type(self), context, "a head is added"
         ):

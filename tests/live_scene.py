@@ -38,7 +38,7 @@ def run_until(holds: Callable[[], bool]) -> None:
     """Take steps until something holds."""
     end = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < end, f"waited in vain; {live_driver.driver.message!r}"
+        assert time.monotonic() < end, f"waited in vain; {said()}"
         live_timer.tick()
         time.sleep(_STEP_S)
 
@@ -57,3 +57,10 @@ def has_process(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def said() -> str:
+    """What the panel would say."""
+    driver = live_driver.driver
+    lines = (driver.message, driver.snapshot.sentence, driver.playing.sentence, driver.watch_error)
+    return "; ".join(line for line in lines if line)

@@ -15,6 +15,9 @@ from pathlib import Path
 SETTINGS = """
 [ports]
 IPv6=disable
+MulticastPort={port}
+BasePort={base}
+PortRange=60
 [multicast]
 ResolveScope=machine
 AddressesOverride={{127.0.0.1}}
@@ -30,11 +33,17 @@ ContinuousResolveInterval=0.2
 [log]
 level=-2
 """
+#: Below the ports that the system gives out.
+_FIRST_PORT, _PORTS, _RUNS = 20_000, 64, 180
 
 
 def use_loopback_only() -> Path:
     """Write the settings, let ``LSLAPICFG`` name them for this process and its children."""
     path = Path(tempfile.mkdtemp(prefix="eifer-lsl-")) / "lsl_api.cfg"
-    path.write_text(SETTINGS.format(session=f"test-{uuid.uuid4().hex[:12]}"), encoding="utf-8")
+    run = uuid.uuid4()
+    # Ports of its own, too: LSL has but 32, and another run's resolvers can hold all of them.
+    port = _FIRST_PORT + _PORTS * (run.int % _RUNS)
+    text = SETTINGS.format(session=f"test-{run.hex[:12]}", port=port, base=port + 1)
+    path.write_text(text, encoding="utf-8")
     os.environ["LSLAPICFG"] = str(path)
     return path

@@ -16,6 +16,7 @@ from ..errors import EiferError
 from ..live.player import Player, PlayerState
 from ..live.session import LiveSession, Snapshot
 from ..live.source_watch import SourceWatch
+from ..live.stream_facts import StreamSelector
 from .live_audition import Audition
 from .live_avatars import restore_all
 from .live_calibration import Calibration
@@ -34,6 +35,8 @@ FAST_S, SLOW_S = 1.0 / 60.0, 0.25
 _SELDOM_S = 0.1
 #: The list of streams is no longer kept when its panel was not drawn for so long.
 _UNSEEN_S = 60.0
+#: After so long without our own stream the list is begun anew.
+_MISSED_S = 10.0
 _ENDED = ("failed", "stopped")
 _OFF = Snapshot("stopped", "Not connected.")
 
@@ -70,7 +73,7 @@ class LiveDriver:
         self.player = Player()
         self.playing = PlayerState("stopped", "", self.player.poll().report)
         self._watch = SourceWatch()
-        self._looks, self._seen_s = False, 0.0
+        self._looks, self._seen_s, self._missed_s = False, 0.0, 0.0
         self._scene = ""
         self._last_s = self._seldom_s = -math.inf
 
@@ -80,6 +83,13 @@ class LiveDriver:
     def is_connected(self) -> bool:
         """Whether a session runs, connected or still searching."""
         return self.session is not None
+
+    @property
+    def player_selector(self) -> StreamSelector | None:
+        """How the simulated subject's stream is found; None while it is not played."""
+        if not self.player.is_running:
+            return None
+        return StreamSelector(source_id=self.player.settings.stream_source_id)
 
     @property
     def is_idle(self) -> bool:
@@ -133,7 +143,7 @@ class LiveDriver:
         """
         if self.session is not None:
             raise EiferError("Something is connected already.", "Disconnect first.")
-        session = LiveSession(settings or session_settings(context))
+        session = LiveSession(settings or session_settings(context, self.player_selector))
         session.start()
         self.session, self._scene = session, context.scene.name
         self.snapshot = session.poll()
@@ -281,10 +291,19 @@ class LiveDriver:
                 self._watch.close()
             elif is_seen and not self._watch.is_running and self.session is None:
                 self._watch.start()
-        if self._watch.is_running:
-            show_streams(bpy.context.window_manager, self._watch.poll())
         if self.player.is_running:
             self.playing = self.player.poll()
+        if self._watch.is_running:
+            streams = self._watch.poll()
+            show_streams(bpy.context.window_manager, streams)
+            # Our own stream is there for sure: a list without it has missed it for good.
+            mine = self.player.settings.stream_source_id
+            found = any(stream.source_id == mine for stream in streams)
+            if found or self.playing.state != "playing":
+                self._missed_s = now
+            elif now - self._missed_s > _MISSED_S:
+                self._missed_s = now
+                self._watch.refresh()
 
     def _tend_session(self, session: LiveSession) -> None:
         """Sliders to the child, and the end of what ended by itself."""

@@ -57,8 +57,8 @@ def delay_sum(parts: dict[str, float]) -> str:
 
 
 def muscle_words(name: str) -> str:
-    """``zygomaticus.left`` gives ``Zygomaticus``."""
-    return name.partition(".")[0].replace("_", " ").capitalize()
+    """``zygomaticus.left`` gives ``Zygomaticus``; the longest names are shortened."""
+    return name.partition(".")[0].replace("_", " ").replace("depressor", "depr.").capitalize()
 
 
 def muscle_rows(muscles: tuple[str, ...]) -> dict[str, dict[str, int]]:

@@ -16,7 +16,7 @@ from .live_settings import FILE, LIVE, conditioning_of, live_of
 
 _TAB = "EIFER"
 #: Characters that fit the sidebar at its default width.
-_LINE = 44
+_LINE = 38
 _PARENT = "VIEW3D_PT_eifer_live"
 
 
@@ -223,7 +223,7 @@ class VIEW3D_PT_eifer_live_sending(LivePanel, bpy.types.Panel):
     bl_label = "Send to Other Programs"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """An LSL stream and the VMC protocol."""
+        """An LSL stream, the VMC protocol, and plain OSC."""
         layout = self.layout
         live = live_of(context.scene)
         column = layout.column()
@@ -233,11 +233,20 @@ class VIEW3D_PT_eifer_live_sending(LivePanel, bpy.types.Panel):
         sub = row.row()
         sub.active = live.send_lsl
         sub.prop(live, "send_lsl_name", text="")
-        row = column.row(heading="VMC (OSC)")
+        row = column.row(heading="VMC protocol")
         row.prop(live, "send_vmc", text="")
         sub = row.row(align=True)
         sub.active = live.send_vmc
-        sub.prop(live, "send_host", text="")
         sub.prop(live, "send_port", text="")
+        sub.prop(live, "send_names", text="")
+        row = column.row(heading="Plain OSC")
+        row.prop(live, "send_osc", text="")
+        sub = row.row(align=True)
+        sub.active = live.send_osc
+        sub.prop(live, "send_osc_port", text="")
+        sub.prop(live, "send_osc_address", text="")
+        row = column.row()
+        row.active = live.send_vmc or live.send_osc
+        row.prop(live, "send_host")
         if driver.is_connected:
             layout.label(text="Disconnect to change these", icon="INFO")

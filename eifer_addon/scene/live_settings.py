@@ -199,8 +199,27 @@ class EiferLive(bpy.types.PropertyGroup):
     send_vmc: bpy.props.BoolProperty(
         name="VMC", description="Send the driven expressions to VSeeFace, Unity or Unreal (VMC/OSC)"
     )
+    send_names: bpy.props.EnumProperty(
+        name="Names",
+        description="How the expressions are spelled for VMC",
+        items=(
+            ("perfect-sync", "PerfectSync", "BrowDownLeft, as the VMC protocol gives them"),
+            ("arkit", "ARKit", "browDownLeft"),
+        ),
+    )
+    send_osc: bpy.props.BoolProperty(
+        name="OSC", description="Send one OSC message per expression, for TouchDesigner and others"
+    )
+    send_osc_port: bpy.props.IntProperty(
+        name="Port", description="The port that receives OSC", default=9000, min=1, max=65535
+    )
+    send_osc_address: bpy.props.StringProperty(
+        name="Address",
+        description="OSC address of an expression, with {name} for its name",
+        default="/eifer/{name}",
+    )
     send_host: bpy.props.StringProperty(
-        name="Host", description="The machine that receives VMC", default="127.0.0.1"
+        name="Host", description="The machine that receives VMC and OSC", default="127.0.0.1"
     )
     send_port: bpy.props.IntProperty(
         name="Port", description="The port that receives VMC", default=39539, min=1, max=65535
@@ -245,8 +264,16 @@ def conditioning_of(live: Any) -> Conditioning:
     )  # fmt: skip
 
 
-def session_settings(context: bpy.types.Context) -> LiveSettings:
+def session_settings(
+    context: bpy.types.Context, otherwise: StreamSelector | None = None
+) -> LiveSettings:
     """The settings of a session as the panel shows them.
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+    otherwise : StreamSelector, optional
+        The stream where the list is empty.
 
     Raises
     ------
@@ -258,7 +285,7 @@ def session_settings(context: bpy.types.Context) -> LiveSettings:
     if is_file and not live.recording:
         raise EiferError("No recording is chosen.", "Choose one, or another kind of source.")
     return LiveSettings(
-        stream=None if is_file else chosen_stream(context),
+        stream=None if is_file else chosen_stream(context, otherwise),
         recording=str(_absolute(live.recording)) if is_file else "",
         speed=live.speed if is_file else 1.0, loop=bool(live.loop and is_file),
         montage=_file(live.montage, "montage"), profile=_file(live.profile, "profile"),
@@ -269,15 +296,19 @@ def session_settings(context: bpy.types.Context) -> LiveSettings:
     )  # fmt: skip
 
 
-def chosen_stream(context: bpy.types.Context) -> StreamSelector:
-    """The stream that is chosen in the list.
+def chosen_stream(
+    context: bpy.types.Context, otherwise: StreamSelector | None = None
+) -> StreamSelector:
+    """The stream that is chosen in the list; of an empty one `otherwise`.
 
     Raises
     ------
     EiferError
-        When the list is empty, or what is chosen is no signal.
+        When there is none.
     """
     sources = getattr(context.window_manager, LIVE)
+    if not sources.found and otherwise is not None:
+        return otherwise
     if not 0 <= sources.active < len(sources.found):
         raise EiferError(
             "No stream is on the network.",
@@ -290,13 +321,20 @@ def chosen_stream(context: bpy.types.Context) -> StreamSelector:
 
 
 def outgoing_of(live: Any) -> dict[str, Any]:
-    """Where the coefficients are sent."""
+    """Where the coefficients are sent; `EiferError` for an impossible address."""
+    from ..live.outgoing import Outgoing
+
     sent: dict[str, Any] = {}
     if live.send_lsl:
         sent["lsl_name"] = live.send_lsl_name
     if live.send_vmc:
         sent |= {"vmc_host": live.send_host, "vmc_port": live.send_port}
-    return sent
+        sent["vmc_names"] = live.send_names
+    if live.send_osc:
+        sent |= {"osc_host": live.send_host, "osc_port": live.send_osc_port}
+        sent["osc_address"] = live.send_osc_address
+    # What cannot be is said before anything is started.
+    return Outgoing(**sent).to_document() if sent else {}
 
 
 def takes_folder() -> Path:
