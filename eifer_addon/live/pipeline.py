@@ -132,9 +132,8 @@ class LivePipeline:
         self.scale = RunningScale(self.muscles, self.frame_rate_hz, entries)
         self.model = _model(settings, profile) if model is None else model
         self.columns, self.notes = input_columns(self.muscles, self.model, settings.fill)
-        pairs = [(k, column) for k, column in enumerate(self.columns) if column is not None]
-        self._driven = np.array([k for k, _ in pairs], np.intp)
-        self._driving = np.array([column for _, column in pairs], np.intp)
+        self._driven = [k for k, column in enumerate(self.columns) if column is not None]
+        self._driving = [column for column in self.columns if column is not None]
         self.runner = FrameRunner(self.model)
         self.space = get_space(self.model.card.space)
         self.conditioner = Conditioner(settings.conditioning, self.space, self.frame_rate_hz)
