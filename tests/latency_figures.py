@@ -154,6 +154,26 @@ def table(results: Iterable[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def markdown(results: Iterable[dict[str, Any]]) -> str:
+    """The same as a table for docs/benchmarks.md."""
+    rows = [
+        "| channels × Hz | chunk | LSL alone | shared memory | … Blender blocked "
+        "| value on the mesh | … Blender blocked | core | lost |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for case in results:
+        found = [
+            case["lsl"],
+            *(case[phase][kind] for kind in ("shared", "mesh") for phase in ("free", "blocked")),
+        ]
+        texts = [" / ".join(f"{p:.1f}" for p in values) for values in found]
+        rows.append(
+            f"| {case['channels']} × {case['rate_hz']:g} | {case['chunk']} | {' | '.join(texts)} "
+            f"| {case['free']['cpu_percent']:.0f} % | {case['missing']} |"
+        )
+    return "\n".join(rows)
+
+
 def picture(cases: list[dict[str, Any]], path: Path) -> None:
     """Histograms of the cases of one channel count and rate, one row per chunk length."""
     import matplotlib as mpl

@@ -1,6 +1,6 @@
 """How late live values are: sample, coefficient in shared memory, value on the mesh.
 
-``python tests/bench/bench_live_latency.py [--seconds 7] [--only 64x4096] [--out FILE]
+``python tests/bench/bench_live_latency.py [--seconds 5] [--only 64x4096] [--out FILE]
 [--picture FILE]``: a stamped sender, the live child process, Blender (bpy, with the open head)
 whose one live step is called 60 times a second as its timer does, and an observer of shared memory,
 each a process of its own; loopback only. Blender is first free, then blocked for 60 % of the time
@@ -35,6 +35,7 @@ from latency_figures import (
     Phase,
     latencies,
     loopback_of,
+    markdown,
     percentiles,
     picture,
     read_take,
@@ -180,7 +181,7 @@ def main() -> int:
     """All cases, a table, a picture and a file with the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a second and a half per phase")
-    parser.add_argument("--seconds", type=float, default=7.0, help="per phase")
+    parser.add_argument("--seconds", type=float, default=5.0, help="per phase")
     parser.add_argument("--only", default="", help="such as 64x4096 or 64x4096x1")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--picture", type=Path)
@@ -214,6 +215,7 @@ def finish(results: list[dict[str, Any]], out: Path | None, image: Path | None) 
     if out is not None:
         plain = [{k: v for k, v in case.items() if k != "values"} for case in results]
         out.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+        out.with_suffix(".md").write_text(markdown(results) + "\n", encoding="utf-8")
     misses = [(case["chunk"], miss) for case in judged for miss in within_budget(case)]
     for chunk, miss in misses:
         print(f"over budget at chunk {chunk}: {miss}")
