@@ -92,12 +92,14 @@ class Activity:
     def describe(self) -> str:
         """A few lines that a person can read."""
         pairs = zip(self.channels, self.muscles, strict=True)
+        read = self.source.get("notes", ())
+        notes = (*self.remarks, *(read if isinstance(read, list | tuple) else (read,)))
         return "\n".join([
             f"Activity: {len(self.muscles)} muscles, {len(self)} frames at {self.rate_hz:g} Hz",
             f"  filters: {'; '.join(self.steps) or 'none'} (delay {self.delay_ms:g} ms)",
             "  channels: " + ", ".join(f"{c} -> {m}" for c, m in pairs),
             f"  not mapped: {', '.join(self.unmapped) or 'none'}",
-            *(f"  note: {remark}" for remark in self.remarks),
+            *(f"  note: {note}" for note in notes),
         ])  # fmt: skip
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:

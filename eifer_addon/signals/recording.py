@@ -188,7 +188,7 @@ def rate_note(rate_hz: float) -> str:
 
 def _source_lines(key: str, value: Any) -> Iterator[str]:
     """What a reader says of the source, for a person: notes one by one, tables by their size."""
-    if key == "notes":
+    if key == "notes" and isinstance(value, list | tuple):
         yield from (f"  note: {note}" for note in value)
     elif isinstance(value, Mapping):
         if any(isinstance(row, Mapping) for row in value.values()):

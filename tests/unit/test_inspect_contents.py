@@ -235,6 +235,8 @@ def test_exported_activity_is_described_as_activity(
         values = json.loads(capsys.readouterr().out)
         assert (values["kind"], values["frames"]) == ("activity", len(activity)), path
         assert values["muscles"] == list(activity.muscles)
+    again = api.to_activity(api.read_recording(paths[0]))
+    assert "note: This is activity that EIFER exported" in again.describe()
 
 
 def test_events_are_counted_by_name_and_a_slow_rate_is_said(

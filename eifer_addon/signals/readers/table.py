@@ -30,6 +30,11 @@ _TIME_NAME = re.compile(
 _TIME_UNIT = re.compile(r"_(s|sec|ms|us)$", re.IGNORECASE)
 #: A comment on units that is longer is a sentence about all columns and no unit.
 _LONGEST_UNIT = 16
+#: Read as a recording, exported activity loses its own 0 and 1.
+_NORMALISED = (
+    "This is activity that EIFER exported; as a recording it is normalised again. Read it with "
+    "api.read_activity, or turn it into a track with 'eifer export --what track'."
+)
 _INDEX_NAME = re.compile(r"^(|unnamed: 0|index|idx|frame|sample( (index|number|no\.?))?|#)$")
 _EVENT_NAME = re.compile(
     r"^(label|event|marker|annotation|trigger|stimulus|phase|task|condition)s?$", re.IGNORECASE
@@ -77,6 +82,8 @@ def read(path: Path, choices: Choices) -> Recording:
     if any(_says_simulated(key, value) for key, value in layout.metadata.items()):
         source["simulated"] = True
     all_notes = [*roles.notes, *notes, *table.notes]
+    if layout.metadata.get("eifer", "").startswith("activity"):
+        all_notes.append(_NORMALISED)
     if all_notes:
         source["notes"] = all_notes
     recording = Recording.from_array(
