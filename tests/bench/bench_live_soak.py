@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -126,6 +127,11 @@ def summary(lines: list[dict[str, Any]], last: Snapshot) -> dict[str, Any]:
             used = warm[-1][f"{who}_cpu_s"] - warm[0][f"{who}_cpu_s"]
             found[f"{who}_cpu_percent"] = round(100.0 * used / (hours * 3600.0), 2)
     return found
+
+
+def test_memory_is_flat_and_nothing_is_lost() -> None:
+    """Run three minutes, in a process of its own."""
+    subprocess.run([sys.executable, __file__, "--minutes", "3"], check=True, timeout=600)
 
 
 def main() -> int:

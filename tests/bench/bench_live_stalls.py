@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does
 from bench_live_latency import settings_for
 from bench_live_soak import missing, used_s
@@ -77,6 +79,11 @@ def measure(sending: Sending, minutes: float, folder: Path) -> dict[str, Any]:
         "age_ms": [round(float(p), 1) for p in np.percentile(ages, (50, 95, 99, 100))],
         "load": round(os.getloadavg()[0], 2),
     }  # fmt: skip
+
+
+def test_a_blocked_blender_loses_nothing() -> None:
+    """Run a minute, in a process of its own."""
+    subprocess.run([sys.executable, __file__, "--minutes", "1"], check=True, timeout=600)
 
 
 def main() -> int:
