@@ -73,7 +73,7 @@ def muscle_rows(muscles: tuple[str, ...]) -> dict[str, dict[str, int]]:
 def quality_counts(snapshot: Snapshot) -> str:
     """How many channels are good, in words."""
     levels = snapshot.quality.tolist()
-    if not levels or not any(levels):
+    if not levels or 0 in levels:
         return "Listening"
     return f"{levels.count(1)} of {len(levels)} good"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -13,6 +13,9 @@ from .live_avatars import FOLLOWS, wanted_objects
 from .live_driver import driver
 from .live_lines import delay_lines, delay_sum, state_lines
 from .live_settings import FILE, LIVE, conditioning_of, live_of
+
+if TYPE_CHECKING:
+    from ..live.wizard import Stage
 
 _TAB = "EIFER"
 #: Characters that fit the sidebar at its default width.
@@ -64,7 +67,9 @@ class VIEW3D_PT_eifer_live(bpy.types.Panel):
         else:
             row.operator("eifer.live_connect", icon="LINKED")
         draw_lines(layout, state_lines(driver))
-        if driver.is_connected:
+        if driver.calibration is not None:
+            draw_stage(layout, driver.calibration.stage)
+        elif driver.is_connected:
             _draw_delay(layout)
             draw_record(layout)
         else:
@@ -122,6 +127,22 @@ def _draw_delay(layout: Any) -> None:
         split = column.split(factor=0.5)
         split.label(text=name)
         split.label(text=words)
+
+
+def draw_stage(layout: Any, stage: Stage) -> None:
+    """The calibration's movement at hand, its countdown and its buttons."""
+    box = layout.box()
+    box.label(text=f"{stage.number} of {stage.count}: {stage.title}", icon="USER")
+    draw_lines(box, [(stage.instruction, "BLANK1")])
+    holds = stage.phase == "hold"
+    text = f"Hold {stage.left_s:.1f} s" if holds else f"Get ready … {int(stage.left_s) + 1}"
+    bar = box.row()
+    bar.scale_y = 1.4
+    bar.progress(factor=stage.share, text=text)
+    row = box.row(align=True)
+    row.operator("eifer.live_calibration_step", text="Skip", icon="FF").step = "skip"
+    row.operator("eifer.live_calibration_step", text="Again", icon="LOOP_BACK").step = "repeat"
+    row.operator("eifer.live_calibration_step", text="Stop", icon="CANCEL").step = "abort"
 
 
 def draw_record(layout: Any) -> None:

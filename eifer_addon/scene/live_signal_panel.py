@@ -126,27 +126,10 @@ class VIEW3D_PT_eifer_live_calibration(LivePanel, bpy.types.Panel):
     bl_label = "Calibration"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The start, or the movement at hand with its countdown."""
+        """The subject's name, and the start; the wizard itself stands under Disconnect."""
         layout = self.layout
-        calibration = driver.calibration
-        if calibration is None:
-            live = live_of(context.scene)
-            layout.prop(live, "subject")
-            row = layout.row()
-            row.scale_y = 1.4
-            row.operator("eifer.live_calibrate", icon="PLAY")
-            layout.label(text="Rest, then eleven movements: 75 s")
-            return
-        stage = calibration.stage
-        layout.label(text=f"{stage.number} of {stage.count}: {stage.title}")
-        box = layout.box()
-        box.label(text=stage.instruction)
-        if stage.phase == "hold":
-            text = f"Hold {stage.left_s:.1f} s"
-        else:
-            text = f"Get ready … {int(stage.left_s) + 1}"
-        box.progress(factor=stage.share, text=text)
-        row = layout.row(align=True)
-        row.operator("eifer.live_calibration_step", text="Skip", icon="FF").step = "skip"
-        row.operator("eifer.live_calibration_step", text="Again", icon="LOOP_BACK").step = "repeat"
-        row.operator("eifer.live_calibration_step", text="Stop", icon="CANCEL").step = "abort"
+        layout.prop(live_of(context.scene), "subject")
+        row = layout.row()
+        row.scale_y = 1.4
+        row.operator("eifer.live_calibrate", icon="PLAY")
+        layout.label(text="Rest, then ten movements: 75 s")

@@ -15,6 +15,7 @@ from window_harness import (
     heads,
     invoke,
     look_at_head,
+    move,
     open_tab,
     parts,
     press,
@@ -183,6 +184,12 @@ def a_second_window() -> Iterator[float]:
 
 def calibrate() -> Iterator[float]:
     """The wizard shows a movement on the avatar; the escape key stops it, not the connection."""
+    *_, sidebar = parts()
+    move(sidebar.x + sidebar.width - 32, sidebar.y + sidebar.height // 2)
+    for _ in range(40):
+        press("WHEELUPMOUSE")
+        yield 0.05
+    away()
     invoke(bpy.ops.eifer.live_calibrate)
     yield 0.5
     for _ in range(6):
@@ -191,13 +198,13 @@ def calibrate() -> Iterator[float]:
     calibration = driver().calibration
     assert calibration.stage.movement == "smile_open", calibration.stage
     yield from until(lambda: calibration.stage.phase == "hold", "the countdown to end")
-    yield 1.0
+    yield 0.5
     assert smile() > 0.8, "the avatar does not show the movement"
     screenshot("live-calibration")
     away()
-    press("ESC")
     yield 0.5
-    assert driver().calibration is None, "the escape key did not stop the calibration"
+    press("ESC")
+    yield from until(lambda: driver().calibration is None, "the escape key to stop it")
     assert driver().is_connected, "the escape key did more than stop the calibration"
 
 
@@ -224,8 +231,8 @@ def escape() -> Iterator[float]:
     away()
     yield 0.3
     press("ESC")
-    yield 1.5
-    assert not driver().is_connected, "the escape key did not disconnect"
+    yield from until(lambda: not driver().is_connected, "the escape key to disconnect")
+    yield 0.5
     assert "eifer_live" not in heads()[0], "the avatar was not put back"
     assert not Path(f"/proc/{pid}").exists(), "the live process still runs"
     invoke(bpy.ops.eifer.live_play)
