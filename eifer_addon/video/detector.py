@@ -121,22 +121,22 @@ def detect(
         When nothing is found at MediaPipe's one scale, look farther away (a face that fills the
         image) and then in tiles (a small face).
     """
-    found = _search(network, image, [whole(image)])
+    found = search(network, image, [whole(image)])
     if found or not thorough:
         return found
     for regions in ([whole(image, 1.6), whole(image, 2.4)], tiles(image, 0.6), tiles(image, 0.3)):
-        found = _search(network, image, regions)
+        found = search(network, image, regions)
         if found:
             return found
     return []
 
 
-def _search(
+def search(
     network: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
     image: np.ndarray,
     regions: Iterable[Region],
 ) -> list[Detection]:
-    """Detections over several regions, merged in image pixels."""
+    """Detections over several square regions of an image, merged, best first, in image pixels."""
     scores, points = [], []
     for region in regions:
         crop = sample(image, region, SIZE) / 127.5 - 1.0

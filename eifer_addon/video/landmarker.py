@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import EiferError
 from ..spaces import ARKIT_NAMES
 from .crop import Region, sample
+from .detector import Detection, search
 from .detector import detect as detect_boxes
 
 N_LANDMARKS = 478
@@ -123,6 +124,11 @@ class FaceLandmarker:
             if face is not None:
                 faces.append(face)
         return faces
+
+    def search(self, image: np.ndarray, regions: Iterable[Region]) -> list[Detection]:
+        """Faces that the detector sees in some square regions of an image, best first."""
+        _check_image(image)
+        return search(self._boxes, image, regions)
 
     def track(self, image: np.ndarray, previous: Face) -> Face | None:
         """The face in the next frame of a video, None when it was lost."""
