@@ -103,6 +103,9 @@ _SHOWN = {
     "live_sending": False,
 }  # fmt: skip
 
+#: Panels that the pictures leave out, parents first.
+_taken_out: list[Any] = []
+
 
 def show_live_panels_only() -> None:
     """Let the tab hold the Live panels, open: a script cannot unfold panels that were drawn."""
@@ -113,8 +116,10 @@ def show_live_panels_only() -> None:
         bpy.utils.unregister_class(cls)
     for name, is_open in _SHOWN.items():
         cls = next(cls for cls in ours if cls.__name__ == prefix + name)
+        ours.remove(cls)
         cls.bl_options = set() if is_open else {"DEFAULT_CLOSED"}
         bpy.utils.register_class(cls)
+    _taken_out.extend(sorted(ours, key=lambda cls: bool(getattr(cls, "bl_parent_id", ""))))
 
 
 def record_a_take() -> Iterator[float]:
@@ -248,6 +253,8 @@ def disable_while_live() -> Iterator[float]:
     yield from until(lambda: driver().snapshot.state == "connected", "the connection")
     yield 0.5
     pids = [driver().session.pid, driver().player._child.pid]
+    for cls in _taken_out:
+        bpy.utils.register_class(cls)
     module = next(m for m in bpy.context.preferences.addons.keys() if m.endswith(".eifer"))  # noqa: SIM118
     bpy.ops.preferences.addon_disable(module=module)
     yield 1.0
