@@ -213,14 +213,29 @@ def _check_command() -> None:
     print(f"and of a missing recording: {wrong.stderr.strip().splitlines()[-1]}")
 
 
-def check_window() -> None:
+def check_quitting() -> None:
+    """Blender quits in the middle of a take: no process is left, and the take is whole."""
+    folder = WORK / "quit"
+    folder.mkdir()
+    inside(
+        "blender", "-b", "--python-exit-code", "1",
+        "--python", "/home/artist/check/live_quit_probe.py",
+        "--", "/home/artist/check/simulated.edf", "/home/artist/check/quit",
+    )  # fmt: skip
+    left = json.loads((folder / "live.json").read_text(encoding="utf-8"))
+    if Path(f"/proc/{left['pid']}").exists() or (SYSTEM / left["folder"].lstrip("/")).exists():
+        raise SystemExit(f"Quitting while live left something behind: {left}")
+    print(f"quitting while live: {(folder / 'quit.eiflog').stat().st_size} bytes, nothing left")
+
+
+def check_window(probe: str) -> None:
     """Drive the panel in a window under Xvfb and keep the screenshots for the documents."""
     shots = WORK / "shots"
     shots.mkdir(exist_ok=True)
     done = inside(
         "xvfb-run", "-a", "-s", "-screen 0 1600x900x24",
         "blender", "--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate",
-        "--python-exit-code", "1", "--python", "/home/artist/check/window_probe.py",
+        "--python-exit-code", "1", "--python", f"/home/artist/check/{probe}",
         "--", "/home/artist/check", "/home/artist/check/shots",
         timeout=600,
     )  # fmt: skip
@@ -246,8 +261,10 @@ def main(arguments: Sequence[str]) -> int:
     simulate_recording()
     if options.only != "window":
         check_background()
+        check_quitting()
     if options.only != "background":
-        check_window()
+        check_window("window_probe.py")
+        check_window("live_window_probe.py")
     return 0
 
 

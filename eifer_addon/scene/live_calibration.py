@@ -42,6 +42,7 @@ class Calibration:
         if driver.recorder.phase != "idle":
             raise EiferError("A take is being recorded.", "Stop it first.")
         self._driver, self._session = driver, driver.session
+        driver.say("")
         self._path = self._session.record(_NAME)
         self.wizard = CalibrationWizard(self._session.mark, now, timing)
         self.stage = self.wizard.step(now)

@@ -76,11 +76,11 @@ class VIEW3D_PT_eifer_live(bpy.types.Panel):
             draw_source(layout, context)
 
 
-def draw_lines(layout: Any, lines: list[tuple[str, str]]) -> None:
-    """Texts with icons, wrapped to the sidebar's width."""
+def draw_lines(layout: Any, lines: list[tuple[str, str]], width: int = _LINE) -> None:
+    """Texts with icons, wrapped to `width` characters."""
     column = layout.column(align=True)
     for text, icon in lines:
-        for k, part in enumerate(textwrap.wrap(text, _LINE) or [""]):
+        for k, part in enumerate(textwrap.wrap(text, width) or [""]):
             column.label(text=part, icon=icon if k == 0 else "BLANK1")
 
 
@@ -133,7 +133,7 @@ def draw_stage(layout: Any, stage: Stage) -> None:
     """The calibration's movement at hand, its countdown and its buttons."""
     box = layout.box()
     box.label(text=f"{stage.number} of {stage.count}: {stage.title}", icon="USER")
-    draw_lines(box, [(stage.instruction, "BLANK1")])
+    draw_lines(box, [(stage.instruction, "BLANK1")], _LINE - 6)
     holds = stage.phase == "hold"
     text = f"Hold {stage.left_s:.1f} s" if holds else f"Get ready … {int(stage.left_s) + 1}"
     bar = box.row()

@@ -20,7 +20,6 @@ from window_harness import (
     parts,
     press,
     screenshot,
-    scroll_down,
 )
 
 #: A folder for files of this check.
@@ -75,12 +74,10 @@ def play_and_connect() -> Iterator[float]:
     yield from open_tab()
     away()
     yield 1.0
-    screenshot("live-start")
     invoke(bpy.ops.eifer.live_play)
     found = bpy.context.window_manager.eifer_live.found
     yield from until(lambda: len(found) > 0, "the simulated subject in the list of streams")
     yield 1.0
-    screenshot("live-found")
     invoke(bpy.ops.eifer.live_connect)
     assert len(heads()) == 1, "Connect added no head"
     look_at_head()
@@ -129,7 +126,6 @@ def record_a_take() -> Iterator[float]:
     scene.eifer_live.countdown_s = 2
     invoke(bpy.ops.eifer.live_record)
     yield 0.5
-    screenshot("live-countdown")
     yield from until(lambda: driver().recorder.phase == "recording", "the take to begin")
     window, *_ = parts()
     assert window.screen.is_animation_playing, "the timeline does not play"
@@ -142,7 +138,6 @@ def record_a_take() -> Iterator[float]:
     yield 0.5
     assert driver().is_connected, "the escape key of a grab disconnected"
     yield 2.5
-    screenshot("live-recording")
     invoke(bpy.ops.eifer.live_stop)
     yield from until(lambda: driver().recorder.phase == "idle", "the keys of the take")
     yield 1.0
@@ -151,11 +146,6 @@ def record_a_take() -> Iterator[float]:
     assert takes[0].duration_s > 4.0, takes[0].duration_s
     assert takes[0].lost == 0, f"{takes[0].lost} samples lost"
     assert not window.screen.is_animation_playing, "the timeline goes on playing"
-    *_, sidebar = parts()
-    yield from scroll_down()
-    away()
-    yield 0.7
-    screenshot("live-panel", sidebar)
 
 
 def undo_and_redo() -> Iterator[float]:
@@ -242,7 +232,6 @@ def escape() -> Iterator[float]:
     assert not Path(f"/proc/{pid}").exists(), "the live process still runs"
     invoke(bpy.ops.eifer.live_play)
     yield 0.5
-    screenshot("live-after")
 
 
 def disable_while_live() -> Iterator[float]:
