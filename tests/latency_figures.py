@@ -188,7 +188,7 @@ def picture(cases: list[dict[str, Any]], path: Path) -> None:
         ("blocked mesh", "value on the mesh, Blender blocked 60 % of the time", "#d95f02"),
     )
     figure, axes = plt.subplots(len(cases), 1, sharex=True, figsize=(8, 2.1 * len(cases) + 0.9))
-    edges = np.geomspace(0.05, 400.0, 120)
+    edges = np.geomspace(0.02, 400.0, 120)
     for axis, case in zip(np.atleast_1d(axes), cases, strict=True):
         for key, label, colour in shown:
             ms = case["values"][key]
@@ -201,8 +201,8 @@ def picture(cases: list[dict[str, Any]], path: Path) -> None:
         axis.set_title(f"the sender hands over {case['chunk']} {plural} at a time", fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
     first, last = np.atleast_1d(axes)[0], np.atleast_1d(axes)[-1]
-    last.set_xticks([0.1, 0.3, 1, 3, 10, 30, 100, 300])
-    last.set_xticklabels(["0.1", "0.3", "1", "3", "10", "30", "100", "300"])
+    last.set_xticks([0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300])
+    last.set_xticklabels(["0.03", "0.1", "0.3", "1", "3", "10", "30", "100", "300"])
     last.set_xlabel("ms after the sender handed over the last sample (dashed: 95th percentile)")
     figure.legend(*first.get_legend_handles_labels(), loc="upper center", ncols=2, fontsize=9,
                   frameon=False)  # fmt: skip
