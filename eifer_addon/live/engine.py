@@ -26,6 +26,7 @@ from .sources import Chunk, Search, Source, SourceEndedError, SourceLostError, s
 from .timing import Gap
 
 _SEARCH_S, _BEAT_S, _STATUS_S, _MARKERS_S = 0.05, 0.1, 0.2, 0.05
+_MOST_PULLS, _TEND_S = 4, 0.01
 #: How quickly the shown length of the device's chunks follows.
 _CHUNK_PART = 0.02
 
@@ -67,7 +68,7 @@ class Engine:
         self._pending: list[Chunk] = []
         self._waiting = 0
         self._values = np.zeros((), VALUES)
-        self._searched = self._beaten = self._told = self._marked = 0.0
+        self._searched = self._beaten = self._told = self._tended = self._marked = 0.0
         self._status: dict[str, Any] = {}
         self._last_time: float | None = None
 
@@ -80,14 +81,19 @@ class Engine:
             `time.monotonic`.
         """
         if self.source is not None:
-            self._pull(self.source)
+            # While these were at work the rest of the sender's chunk may have come.
+            for _ in range(_MOST_PULLS):
+                if self.source is None or not self._pull(self.source):
+                    break
         elif self.state in ("searching", "lost") and now - self._searched >= _SEARCH_S:
             self._searched = now
             self._look()
         if now - self._marked >= _MARKERS_S:
             self._marked = now
             self._note_markers()
-        self.recorder.tend(self.source, now)
+        if now - self._tended >= _TEND_S:
+            self._tended = now
+            self.recorder.tend(self.source, now)
         if now - self._beaten >= _BEAT_S:
             self._beaten = now
             self._publish(None)
@@ -182,7 +188,8 @@ class Engine:
         self._quality = QualityWatch(self.pipeline.front.used, facts.rate_hz)
         self._pending, self._waiting = [], 0
 
-    def _pull(self, source: Source) -> None:
+    def _pull(self, source: Source) -> bool:
+        """Take what has come; whether frames came out of it."""
         pipeline = self.pipeline
         assert pipeline is not None
         # Frames end at fixed samples: before the next of them there is nothing to gain.
@@ -191,15 +198,15 @@ class Engine:
             chunk = source.pull(least)
         except SourceLostError as error:
             self._lose(error)
-            return
+            return False
         except SourceEndedError as error:
             self._process()
             self.recorder.end(STOPPED)
             self._drop_source()
             self.state, self.sentence = "stopped", str(error)
-            return
+            return False
         if chunk is None:
-            return
+            return False
         gap = chunk.gap
         if self._returned and self._last_time is not None:
             away_s = max(0.0, float(chunk.times[0]) - self._last_time)
@@ -210,8 +217,10 @@ class Engine:
         self._waiting += len(chunk)
         length_ms = 1000.0 * len(chunk) / source.facts.rate_hz
         self._values["chunk_ms"] += _CHUNK_PART * (length_ms - self._values["chunk_ms"])
-        if pipeline.n_samples % pipeline.step + self._waiting >= pipeline.step:
-            self._process()
+        if pipeline.n_samples % pipeline.step + self._waiting < pipeline.step:
+            return False
+        self._process()
+        return True
 
     def _process(self) -> None:
         """Run what waits through the pipeline."""
