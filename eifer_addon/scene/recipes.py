@@ -21,6 +21,7 @@ from .. import api
 from ..errors import EiferError
 from ..seals import RECIPE
 from ..signals.edits import Edits
+from ..signals.journal_format import SUFFIX
 from ..signals.origin import FORMAT_VERSION, hash_of
 from ..signals.pairs import with_pairs
 from .keyframes import PREFIX
@@ -104,23 +105,38 @@ class Recipe:
         signature = signature_of(path)
         if key in _activities and _seen.get(path) == (signature, self.sha256):
             return _activities[key]
-        recording = api.read_recording(path, **self.reader)
+        recording = self._read(path)
         if hash_of(recording, path) != self.sha256:
             raise EiferError(
                 f"The recording {path} has changed since the take was made.",
                 "Import it again, or point to the recording as it was.",
             )
-        made = api.to_activity(
-            recording, preset=self.edits.preset or self.preset, rate_hz=self.rate_hz,
-            montage=self.montage, profile=self.profile, repair=dict(self.repair), unmix=self.unmix,
-        )  # fmt: skip
+        options: dict[str, Any] = {
+            "preset": self.edits.preset or self.preset, "rate_hz": self.rate_hz,
+            "montage": self.montage, "profile": self.profile, "repair": dict(self.repair),
+            "unmix": self.unmix,
+        }  # fmt: skip
+        if recording.source.get("gaps"):
+            from ..live.remade import activity_of_stretches
+
+            made = activity_of_stretches(path, **options)
+        else:
+            made = api.to_activity(recording, **options)
         self.keep(made, path, signature)
         return made
 
     def quality(self, path: Path) -> Quality:
         """What is to be said about the channels of the recording at `path`."""
         used = [channel for channel, target in (self.montage or {}).items() if target]
-        return judged(api.read_recording(path, **self.reader), used)
+        return judged(self._read(path), used)
+
+    def _read(self, path: Path) -> Recording:
+        """The recording; of a live take all stretches, where the recipe does not choose one."""
+        if path.suffix.lower() == SUFFIX and "segment" not in self.reader:
+            from ..live.takes import take_recording
+
+            return take_recording(path)
+        return api.read_recording(path, **self.reader)
 
     def keep(self, activity: Activity, path: Path, signature: tuple[Any, ...]) -> None:
         """Keep an activity before its edits in memory, so that the next change is quick.
@@ -163,7 +179,9 @@ class Recipe:
                 f"The take was made with another model than '{track.provenance.get('model')}'.",
                 "Allow another model, or install the version of EIFER that made the take.",
             )
-        return track
+        from ..live.remade import without_gaps
+
+        return without_gaps(track, edited)
 
 
 def note_recipe(action: bpy.types.Action, recipe: Recipe) -> None:
