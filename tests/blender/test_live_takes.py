@@ -119,7 +119,10 @@ def test_a_take_can_be_made_again_and_edited(head: bpy.types.Object, recording: 
     at = np.interp(before[:, 0], after[:, 0], after[:, 1])
     # Made offline the filters begin at rest, so the first half second differs.
     late = before[:, 0] > before[0, 0] + 12
-    assert np.abs(at[late] - before[late, 1]).max() < 0.05 * np.ptp(before[:, 1])
+    error, size = at[late] - before[late, 1], np.ptp(before[:, 1])
+    # A blink takes a frame or two, and the two sets of keys lie between each other's frames.
+    assert np.sqrt(np.mean(error**2)) < 0.05 * size
+    assert np.abs(error).max() < 0.3 * size
     assert bpy.ops.eifer.edit_take(edits='{"gain": {"zygomaticus": 0.0}}') == {"FINISHED"}
     assert keys(head, "mouthSmileLeft")[:, 1].max() < 0.01
     assert recipe_of(current_take(head)).preset == "live"
