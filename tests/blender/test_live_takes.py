@@ -119,10 +119,12 @@ def test_a_take_can_be_made_again_and_edited(head: bpy.types.Object, recording: 
     at = np.interp(before[:, 0], after[:, 0], after[:, 1])
     # Made offline the filters begin at rest, so the first half second differs.
     late = before[:, 0] > before[0, 0] + 12
-    error, size = at[late] - before[late, 1], np.ptp(before[:, 1])
-    # A blink takes a frame or two, and the two sets of keys lie between each other's frames.
-    assert np.sqrt(np.mean(error**2)) < 0.05 * size
-    assert np.abs(error).max() < 0.3 * size
+    # The two sets of keys lie between each other's frames, of which a blink takes one or two: what
+    # was made again has to lie among the neighbours of what was seen.
+    value, margin = before[:, 1], 0.05 * np.ptp(before[:, 1])
+    near = np.stack([np.roll(value, 1), value, np.roll(value, -1)])
+    inside = (at >= near.min(axis=0) - margin) & (at <= near.max(axis=0) + margin)
+    assert inside[late][:-1].all()
     assert bpy.ops.eifer.edit_take(edits='{"gain": {"zygomaticus": 0.0}}') == {"FINISHED"}
     assert keys(head, "mouthSmileLeft")[:, 1].max() < 0.01
     assert recipe_of(current_take(head)).preset == "live"
