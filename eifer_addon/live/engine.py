@@ -112,9 +112,6 @@ class Engine:
             self.recorder.end(STOPPED)
         elif task == "update":
             self._update(Conditioning.from_document(message["conditioning"]))
-        elif task == "outgoing":
-            self.settings = replace(self.settings, outgoing=dict(message["outgoing"]))
-            self._open_outgoing()
         elif task == "mark":
             self._mark(str(message["name"]), float(message["at_s"]))
         self.tell()

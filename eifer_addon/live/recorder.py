@@ -39,11 +39,6 @@ class Recorder:
         return self._wanted is not None and self._writer is None
 
     @property
-    def is_recording(self) -> bool:
-        """Whether a journal is open."""
-        return self._writer is not None
-
-    @property
     def size_bytes(self) -> int:
         """Bytes in the journal."""
         return 0 if self._writer is None else self._writer.size_bytes

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -282,11 +282,6 @@ class LiveSession:
         """Change gain, dead zone, smoothing and clamping while live."""
         self.settings = self.settings.with_conditioning(conditioning)
         self._tell("update", conditioning=asdict(conditioning))
-
-    def set_outgoing(self, outgoing: Mapping[str, Any]) -> None:
-        """Change where the coefficients are sent; see `outgoing.Outgoing.to_document`."""
-        self.settings = replace(self.settings, outgoing=dict(outgoing))
-        self._tell("outgoing", outgoing=dict(outgoing))
 
     def mark(self, name: str) -> None:
         """Note an event in the take, at this moment."""

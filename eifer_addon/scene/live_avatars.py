@@ -258,15 +258,6 @@ def wanted_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
     return heads if len(heads) == 1 else []
 
 
-def can_follow(obj: bpy.types.Object) -> bool:
-    """Whether live values have a place on an object."""
-    try:
-        LiveAvatar.of(obj)
-    except EiferError:
-        return False
-    return True
-
-
 def to_hub(space: ExpressionSpace) -> Callable[[np.ndarray], np.ndarray]:
     """A function that carries one frame of coefficients into `arkit52`, float32 (52,)."""
     if space.name == ARKIT52.name:

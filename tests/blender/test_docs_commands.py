@@ -34,7 +34,8 @@ def commands(page: Path, *, marked: bool) -> list[list[str]]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_on_a_page_is_understood(page: Path) -> None:
     for arguments in commands(page, marked=False):
-        build_parser().parse_args(arguments)  # exits where an option is unknown
+        options = build_parser().parse_args(arguments)  # exits where an option is unknown
+        assert options.verb == arguments[0]
 
 
 @pytest.mark.parametrize(
