@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,38 @@ from .spaces import ExpressionSpace, get_space
 
 _KIND = "expression_track"
 _VERSION = 1
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The camera that filmed a face, as seen from the head at rest.
+
+    It looks along its own -z with +x to the right of the picture and +y up; its axes are those of
+    the head at rest. A point of the head in model axes, turned and moved by the frame's head pose
+    (the root's rotation about its joint, then the translation) and then by `place`, is at
+    (x, y, z), and is seen at ``width / 2 + focal_px * x / -z`` from the left and
+    ``height / 2 - focal_px * y / -z`` from the top of the picture.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the upright picture, in pixels.
+    focal_px : float
+        Focal length in pixels.
+    place : tuple of float
+        Where the origin of the head at rest lies, (x, y, z) in m; z is negative.
+    """
+
+    width: int
+    height: int
+    focal_px: float
+    place: tuple[float, float, float]
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Pixels (..., 2) of posed points (..., 3) in m."""
+        x, y, z = np.moveaxis(points + np.asarray(self.place), -1, 0)
+        scale = self.focal_px / -z
+        return np.stack([self.width / 2 + scale * x, self.height / 2 - scale * y], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -36,6 +68,8 @@ class ExpressionTrack:
         in m.
     identity : numpy.ndarray or None
         float32, shape (n_identity,), identity coefficients of the basis.
+    camera : Camera or None
+        The camera of the film that the track comes from.
     provenance : mapping
         Model card hash, software version, calibration, source file and its sha256, and whether
         it is simulated.
@@ -48,6 +82,7 @@ class ExpressionTrack:
     head_pose: np.ndarray | None = None
     identity: np.ndarray | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    camera: Camera | None = None
 
     def __post_init__(self) -> None:
         n = len(self.timestamps)
@@ -112,7 +147,9 @@ class ExpressionTrack:
             arrays["head_pose"] = self.head_pose.astype(np.float32)
         if self.identity is not None:
             arrays["identity"] = self.identity.astype(np.float32)
-        meta = {"space": self.space.name, "provenance": dict(self.provenance)}
+        meta: dict[str, Any] = {"space": self.space.name, "provenance": dict(self.provenance)}
+        if self.camera is not None:
+            meta["camera"] = asdict(self.camera)
         return save_npz(path, _KIND, _VERSION, arrays, meta, overwrite=overwrite)
 
     @classmethod
@@ -123,7 +160,24 @@ class ExpressionTrack:
             return cls(
                 get_space(meta["space"]), arrays["coefficients"], arrays["timestamps"],
                 arrays["confidence"], arrays.get("head_pose"), arrays.get("identity"),
-                meta["provenance"],
+                meta["provenance"], _camera(meta.get("camera"), path),
             )  # fmt: skip
         except KeyError as error:
             raise EiferError(f"{path} lacks the field {error} of an expression track.") from error
+
+
+def _camera(values: Any, path: str | Path) -> Camera | None:
+    """The camera in a file's description; a damaged one is refused."""
+    if values is None:
+        return None
+    try:
+        place = tuple(float(x) for x in values["place"])
+        camera = Camera(
+            int(values["width"]), int(values["height"]), float(values["focal_px"]),
+            (place[0], place[1], place[2]),
+        )  # fmt: skip
+    except (TypeError, KeyError, ValueError, IndexError) as error:
+        raise EiferError(f"The camera in {path} is damaged: {error}.") from error
+    if camera.width < 1 or camera.height < 1 or not 0 < camera.focal_px < float("inf"):
+        raise EiferError(f"The camera in {path} has no picture.", "Make the track again.")
+    return camera

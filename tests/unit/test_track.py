@@ -9,7 +9,7 @@ import pytest
 
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.spaces import ARKIT52, ARKIT_NAMES, get_space
-from eifer.eifer_addon.track import ExpressionTrack
+from eifer.eifer_addon.track import Camera, ExpressionTrack
 
 
 def make_track(n_frames: int = 12, **changes: object) -> ExpressionTrack:
@@ -26,12 +26,16 @@ def make_track(n_frames: int = 12, **changes: object) -> ExpressionTrack:
 
 
 def test_a_saved_track_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    track = make_track(head_pose=np.ones((12, 6), np.float32), identity=np.zeros(3, np.float32))
+    camera = Camera(1280, 720, 1400.5, (0.01, -0.02, -0.61))
+    track = make_track(
+        head_pose=np.ones((12, 6), np.float32), identity=np.zeros(3, np.float32), camera=camera
+    )
     loaded = ExpressionTrack.load(track.save(tmp_path / "take.npz"))
     for name in ("coefficients", "timestamps", "confidence", "head_pose", "identity"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(track, name))
     assert loaded.space == track.space
     assert loaded.provenance == track.provenance
+    assert loaded.camera == camera
     assert [p.name for p in tmp_path.iterdir()] == ["take.npz"]
 
 
@@ -77,3 +81,16 @@ def test_describe_names_what_moves_most() -> None:
     values = np.zeros((12, 52), np.float32)
     values[3, ARKIT_NAMES.index("mouthPucker")] = 1
     assert "most moving: mouthPucker" in make_track(coefficients=values).describe()
+
+
+def test_a_camera_sees_the_subjects_left_on_the_right_and_up_as_up() -> None:
+    camera = Camera(640, 480, 1000.0, (0.0, 0.0, -0.5))
+    pixels = camera.project(np.array([[0.0, 0, 0], [0.05, 0.025, 0], [0, 0, 0.1]]))
+    np.testing.assert_allclose(pixels, [[320, 240], [420, 190], [320, 240]])
+
+
+def test_a_damaged_camera_is_refused(tmp_path: Path) -> None:
+    camera = Camera(0, 480, 1000.0, (0.0, 0.0, -0.5))
+    path = make_track(camera=camera).save(tmp_path / "take.npz")
+    with pytest.raises(EiferError, match="has no picture"):
+        ExpressionTrack.load(path)
