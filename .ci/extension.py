@@ -36,7 +36,14 @@ BUNDLED = (
     "matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pillow", "pyparsing",
     "python-dateutil",
     "pylsl", "python-osc",
+    # Batches on all cores and on a cluster.
+    "dask", "distributed", "click", "cloudpickle", "fsspec", "jinja2", "locket", "markupsafe",
+    "msgpack", "partd", "psutil", "pyyaml", "sortedcontainers", "tblib", "toolz", "tornado", "zict",
+    # RealSense recordings are ROS 1 bags; what rosbags needs for ROS 2 only is left out.
+    "rosbags", "lz4",
 )  # fmt: skip
+#: Dask asks for these under Python 3.12 only.
+BUNDLED_FOR = {"3.11": ("importlib-metadata", "lazy-importer", "zipp")}
 #: Blender releases by the Python they carry: the first (None: the manifest's own minimum), and the
 #: first that has another Python.
 BLENDER_RANGE = {"3.11": (None, "5.1.0"), "3.13": ("5.1.0", None), "3.14": ("5.1.0", None)}
@@ -109,7 +116,9 @@ def _normalised(name: str) -> str:
 def _download_wheels(target: Target) -> list[Path]:
     """Wheels of `BUNDLED` for a target, kept between builds while the pins stay the same."""
     versions = pinned_versions(target.python)
-    wanted = [f"{name}=={versions[name]}" for name in BUNDLED]
+    wanted = [
+        f"{name}=={versions[name]}" for name in (*BUNDLED, *BUNDLED_FOR.get(target.python, ()))
+    ]
     folder = WHEEL_CACHE / target.label
     listing = folder / "wanted.json"
     if not (listing.is_file() and json.loads(listing.read_text(encoding="utf-8")) == wanted):
