@@ -35,6 +35,9 @@ class Camera:
         Image size in pixels.
     yaw, pitch : float
         Radians that the camera goes to the subject's left and upwards around the target.
+    centre : tuple of float, optional
+        Pixel (x, y) at which the target is seen, for a part of a larger picture; None is the
+        middle of the image.
     """
 
     target: np.ndarray
@@ -44,6 +47,7 @@ class Camera:
     height: int
     yaw: float = 0.0
     pitch: float = 0.0
+    centre: tuple[float, float] | None = None
 
     @classmethod
     def facing(
@@ -89,8 +93,9 @@ class Camera:
         local = (points - self.target) @ self.rotation.T
         depth = self.distance - local[..., 2]
         scale = self.focal / np.maximum(depth, 1e-6)
-        x = self.width / 2 + local[..., 0] * scale
-        y = self.height / 2 - local[..., 1] * scale
+        middle = self.centre or (self.width / 2, self.height / 2)
+        x = middle[0] + local[..., 0] * scale
+        y = middle[1] - local[..., 1] * scale
         return np.stack([x, y, depth], axis=-1)
 
 
@@ -202,9 +207,10 @@ def render(
 
 def _scaled(camera: Camera, samples: int) -> Camera:
     """The same view with `samples` times the pixels along both axes."""
+    centre = camera.centre and (camera.centre[0] * samples, camera.centre[1] * samples)
     return Camera(
         camera.target, camera.distance, camera.focal * samples, camera.width * samples,
-        camera.height * samples, camera.yaw, camera.pitch,
+        camera.height * samples, camera.yaw, camera.pitch, centre,
     )  # fmt: skip
 
 
