@@ -1,4 +1,4 @@
-"""The child process of a live session: ``python -P entry.py child FOLDER``.
+"""The child process of a live session: ``python -P entry.py live.child FOLDER``.
 
 The folder holds ``settings.json`` and the shared memory. Commands come as lines of JSON on
 standard input; when that is closed without ``{"do": "stop"}``, the parent is gone, and the
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EiferError
+from ..processes import Parent
 from .engine import Engine
-from .processes import Parent
 from .promptness import ask_for_short_turns
 from .settings import LiveSettings
 from .shared import SharedState

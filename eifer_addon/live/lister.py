@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import EiferError
+from ..processes import Parent
 from .lsl import WatchedStreams
-from .processes import Parent
 
 _EVERY_S = 0.2
 

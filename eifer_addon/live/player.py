@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 
 from ..errors import EiferError
+from ..processes import Child
 from .outlet import PlayReport
 from .play_settings import PlaySettings
-from .processes import Child
 
 #: The pipe is looked into this seldom, however often the panel is drawn.
 _LOOK_EVERY_S = 0.1
@@ -70,7 +70,7 @@ class Player:
             return
         self._report, self._error, self._ended = PlayReport(), None, False
         try:
-            self._child = Child("player_child", json.dumps(self.settings.to_document()))
+            self._child = Child("live.player_child", json.dumps(self.settings.to_document()))
         except OSError as error:
             raise EiferError(
                 f"The player could not be started: {error.strerror}.", "Close some programs."

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 
 from ..errors import EiferError
+from ..processes import Parent
 from .outlet import PlayReport, play
 from .play_settings import PlaySettings
-from .processes import Parent
 
 
 def main(arguments: list[str]) -> int:

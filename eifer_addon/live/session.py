@@ -17,9 +17,9 @@ import numpy as np
 
 from ..errors import EiferError
 from ..files import cache_folder, write_error
+from ..processes import Child
 from ..signals.journal_format import free_name
 from ..spaces import get_space
-from .processes import Child
 from .settings import Conditioning, LiveSettings
 from .shared import SharedState, memory_folder
 
@@ -172,7 +172,7 @@ class LiveSession:
         try:
             path.write_text(json.dumps(self.settings.to_document()), "utf-8")
             self._child = Child(
-                "child", str(self._folder), environment={"EIFER_CACHE": str(cache_folder())}
+                "live.child", str(self._folder), environment={"EIFER_CACHE": str(cache_folder())}
             )
         except OSError as error:
             raise write_error(path, error) from error

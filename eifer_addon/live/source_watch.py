@@ -6,7 +6,7 @@ import contextlib
 import time
 
 from ..errors import EiferError
-from .processes import Child
+from ..processes import Child
 from .stream_facts import StreamFacts
 
 #: A child that ended by itself is started again, but not at once.
@@ -44,7 +44,7 @@ class SourceWatch:
             self._restart_at_s = None
             self.error = None
             try:
-                self._child = Child("lister")
+                self._child = Child("live.lister")
             except OSError as error:
                 self._restart_at_s = time.monotonic() + _RESTART_AFTER_S
                 self.error = EiferError(

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eifer.eifer_addon.live.processes import Child
 from eifer.eifer_addon.live.source_watch import SourceWatch
 from eifer.eifer_addon.live.stream_facts import StreamFacts
+from eifer.eifer_addon.processes import Child
 
 Outlet = Callable[..., subprocess.Popen[str]]
 SAMPLES = np.zeros((2, 10))
@@ -94,8 +94,8 @@ def test_blenders_own_process_never_loads_liblsl() -> None:
 
 def test_a_child_ends_when_its_parent_is_killed() -> None:
     code = (
-        "import time; from eifer.eifer_addon.live.processes import Child\n"
-        "child = Child('lister'); print(child.pid, flush=True); time.sleep(600)"
+        "import time; from eifer.eifer_addon.processes import Child\n"
+        "child = Child('live.lister'); print(child.pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -108,7 +108,7 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
 
 def test_a_child_goes_on_while_nobody_reads_what_it_says() -> None:
     code = (
-        "from eifer.eifer_addon.live.processes import Parent\n"
+        "from eifer.eifer_addon.processes import Parent\n"
         "parent = Parent()\n"
         "for k in range(20_000): parent.send({'report': k, 'text': 'x' * 90}, droppable=True)\n"
         "parent.send({'last': True})\n"
@@ -190,7 +190,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_what_a_child_said_last_is_kept() -> None:
-    child = Child("no_such_module")
+    child = Child("live.no_such_module")
     assert until(lambda: not child.is_alive)
     assert child.messages() == []
     assert "no_such_module" in child.last_words()

@@ -1,8 +1,8 @@
 """Where a child process starts: ``python -P entry.py MODULE ARGUMENT …``; see `processes`.
 
 The extension's folder has another name in each Blender and cannot be imported there without
-Blender, so the root is loaded under its own name first. Then ``main(arguments)`` of a module of
-this folder runs.
+Blender, so the root is loaded under its own name first. Then ``main(arguments)`` of a module
+below this folder runs, named as in ``live.child``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[1]
 _PACKAGE = "eifer"
 
 
@@ -29,8 +29,8 @@ def load_root() -> None:
 
 
 def run(name: str, arguments: list[str]) -> int:
-    """``main(arguments)`` of the module `name` of this folder."""
-    module = importlib.import_module(f"{_PACKAGE}.eifer_addon.live.{name}")
+    """``main(arguments)`` of the module `name`, counted from this folder."""
+    module = importlib.import_module(f"{_PACKAGE}.eifer_addon.{name}")
     return int(module.main(arguments))
 
 

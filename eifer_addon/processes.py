@@ -86,7 +86,8 @@ class Child:
     Parameters
     ----------
     module : str
-        Name of a module of this folder with ``main(arguments: list[str]) -> int``.
+        Name of a module with ``main(arguments: list[str]) -> int``, counted from this folder, as
+        in ``"live.child"``.
     *arguments : str
     environment : mapping, optional
         Added to the child's environment.
