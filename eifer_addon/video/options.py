@@ -1,0 +1,111 @@
+"""What can be chosen when a video becomes an expression track."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import EiferError
+
+#: Whose face: "largest", "central", a person's number, or (frame, x, y) in pixels.
+Who = str | int | tuple[int, float, float]
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """Choices for `job.video_to_expression`; each has a default that suits a film of one face.
+
+    Attributes
+    ----------
+    space : str or None
+        Expression space of the result: None for `arkit52`, "own" for the head's own one, or a
+        name.
+    start, stop, step : int
+        First frame, the one after the last (None: to the end), and every how-many-th frame.
+    who : str, int or tuple
+        Whose face; see `face_tracks.FaceTracks.choose`.
+    max_faces : int
+        How many faces are followed at once.
+    fit : bool
+        False gives the raw blendshapes of the network, for comparison.
+    smoothing : float or None
+        Passed to the fit; None is its default.
+    electrodes : object
+        An electrode scheme whose places are trusted less; passed to the fit.
+    fov_deg : float or None
+        The camera's vertical angle of view, where it is known; passed to the fit.
+    workers : int or None
+        Processes; None is one for each core, 1 works in this process.
+    state : str or None
+        A folder in which the work is kept, so that it can go on after an interruption.
+    rate_hz : float or None
+        Frames per second of an image sequence, which has no times of its own.
+    keep_going : bool
+        Leave damaged places out instead of stopping there.
+    """
+
+    space: str | None = None
+    start: int = 0
+    stop: int | None = None
+    step: int = 1
+    who: Who = "largest"
+    max_faces: int = 4
+    fit: bool = True
+    smoothing: float | None = None
+    electrodes: Any = None
+    fov_deg: float | None = None
+    workers: int | None = None
+    state: str | None = None
+    rate_hz: float | None = None
+    keep_going: bool = False
+
+    @classmethod
+    def of(cls, choices: Mapping[str, Any]) -> VideoOptions:
+        """Options by name, also as they come out of JSON.
+
+        Raises
+        ------
+        EiferError
+            When there is no option of a name, or its value makes no sense.
+        """
+        known = {entry.name for entry in fields(cls)}
+        for name in choices:
+            if name not in known:
+                raise EiferError(
+                    f"A video has no option '{name}'.", f"Its options are {', '.join(known)}."
+                )
+        values = dict(choices)
+        if isinstance(values.get("who"), list | tuple):
+            values["who"] = _place(values["who"])
+        if isinstance(values.get("state"), Path):
+            values["state"] = str(values["state"])
+        options = cls(**values)
+        if options.workers is not None and options.workers < 1:
+            raise EiferError(f"{options.workers} processes do no work.", "Give at least 1.")
+        if options.max_faces < 1:
+            raise EiferError(f"{options.max_faces} faces cannot be followed.", "Give at least 1.")
+        return options
+
+    def to_document(self) -> dict[str, Any]:
+        """For JSON, with what differs from the defaults only."""
+        plain = VideoOptions()
+        return {
+            name: value for name, value in asdict(self).items() if value != getattr(plain, name)
+        }
+
+    def as_json(self) -> str:
+        """One line that is the same for the same choices."""
+        return json.dumps(self.to_document(), sort_keys=True)
+
+
+def _place(values: Any) -> tuple[int, float, float]:
+    try:
+        frame, x, y = values
+        return int(frame), float(x), float(y)
+    except (TypeError, ValueError) as error:
+        raise EiferError(
+            f"{values} names no face.", "Give a frame number and x and y in pixels."
+        ) from error
