@@ -193,10 +193,10 @@ def render(
     vertices = np.asarray(vertices, np.float64)
     triangle, weights, depth = _visible(fine.project(vertices), triangles, fine, cull)
     shaded = _shade(vertices, triangles, colours, camera, light or Light())
-    picture = np.broadcast_to(_srgb(np.array(_BACKGROUND)), (*triangle.shape, 3)).copy()
+    picture = np.broadcast_to(srgb(np.array(_BACKGROUND)), (*triangle.shape, 3)).copy()
     hit = triangle >= 0
     corners = triangles[triangle[hit]]
-    picture[hit] = _srgb(np.einsum("nk,nkc->nc", weights[hit], shaded[corners]))
+    picture[hit] = srgb(np.einsum("nk,nkc->nc", weights[hit], shaded[corners]))
     picture = picture.reshape(camera.height, samples, camera.width, samples, 3).mean(axis=(1, 3))
     middle = slice(samples // 2, None, samples)
     return Rendering(
@@ -214,7 +214,7 @@ def _scaled(camera: Camera, samples: int) -> Camera:
     )  # fmt: skip
 
 
-def _srgb(linear: np.ndarray) -> np.ndarray:
+def srgb(linear: np.ndarray) -> np.ndarray:
     """Linear light in [0, 1] to sRGB (IEC 61966-2-1)."""
     light = np.clip(linear, 0.0, 1.0)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
