@@ -213,3 +213,23 @@ def cache_folder() -> Path:
     except OSError as error:
         raise write_error(folder, error) from error
     return folder
+
+
+def models_folder() -> Path:
+    """Folder for networks that the user imported; created when absent.
+
+    ``EIFER_MODELS`` overrides. It is no cache, because nothing here can be made again without the
+    user's checkpoint, and it is the same in Blender and outside, so that a model that was
+    imported on the command line is found by the extension.
+    """
+    chosen = os.environ.get("EIFER_MODELS")
+    if chosen:
+        folder = Path(chosen)
+    else:
+        root = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
+        folder = (Path(root) if root else Path.home() / ".local" / "share") / "eifer" / "models"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
+    return folder

@@ -175,13 +175,7 @@ def load_model(
         when card and network disagree.
     """
     data, where = _read(source, max_bytes)
-    facts = inspect_onnx(data, where)
-    if CARD_KEY not in facts.metadata:
-        raise EiferError(
-            f"{where} has no model card.",
-            "Use a model that EIFER exported, or add a card with models.cards.",
-        )
-    card = ModelCard.from_json(facts.metadata[CARD_KEY], where)
+    card = _card_in(data, where)
     if kind is not None and card.kind != kind:
         raise EiferError(
             f"{where} is a model of the kind '{card.kind}', not '{kind}'.",
@@ -190,6 +184,27 @@ def load_model(
     model = _open(data, where, card)
     _check_against_card(model)
     return model
+
+
+def read_card(source: str | Path | bytes, *, max_bytes: int = MAX_BYTES) -> ModelCard:
+    """The card of an ONNX file that is looked into, but not made ready to run.
+
+    Raises
+    ------
+    EiferError
+        When the file is missing, too large, damaged, unsafe or without a card.
+    """
+    return _card_in(*_read(source, max_bytes))
+
+
+def _card_in(data: bytes, where: str) -> ModelCard:
+    facts = inspect_onnx(data, where)
+    if CARD_KEY not in facts.metadata:
+        raise EiferError(
+            f"{where} has no model card.",
+            "Use a model that EIFER exported, or add a card with models.cards.",
+        )
+    return ModelCard.from_json(facts.metadata[CARD_KEY], where)
 
 
 def _read(source: str | Path | bytes, max_bytes: int) -> tuple[bytes, str]:

@@ -32,9 +32,12 @@ class Built:
     left_out: tuple[str, ...] = field(default=())
 
 
-def builder(name: str) -> Callable[[Checkpoint], Built]:
-    """The function ``build(checkpoint)`` of the module of a reconstructor's name."""
-    build: Callable[[Checkpoint], Built] = importlib.import_module(f".{name}", __package__).build
+def builder(name: str) -> Callable[..., Built]:
+    """The function ``build(checkpoint)`` of the module of a reconstructor's name.
+
+    Where a checkpoint holds several networks, it takes which one as its second argument.
+    """
+    build: Callable[..., Built] = importlib.import_module(f".{name}", __package__).build
     return build
 
 

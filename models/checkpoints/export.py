@@ -117,6 +117,6 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def flattened(parts: Any) -> Any:
+def side_by_side(parts: Any) -> Any:
     """Several outputs (n, k) side by side (n, sum of k)."""
     return need("torch").cat(list(parts), dim=1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...eifer_addon.errors import EiferError
-from . import mediapipe, smirk
+from . import eifer, mediapipe, smirk
 from .base import Backend, Reconstructor
 
 DEFAULT = mediapipe.BACKEND.name
@@ -16,7 +16,7 @@ DEFAULT = mediapipe.BACKEND.name
 @functools.cache
 def backends() -> Mapping[str, Backend]:
     """All back ends by name, the one that comes with the add-on first."""
-    known = (mediapipe.BACKEND, smirk.BACKEND)
+    known = (mediapipe.BACKEND, smirk.BACKEND, eifer.BACKEND)
     return MappingProxyType({backend.name: backend for backend in known})
 
 
