@@ -32,6 +32,7 @@ from .signals.jobs import estimate_delay as estimate_delay
 from .signals.jobs import fit_gains as fit_gains
 from .signals.jobs import shifted as shifted
 from .signals.jobs import synchronise as synchronise
+from .video.clean_up import clean_up as clean_up
 from .video.job import video_to_expression as video_to_expression
 
 if TYPE_CHECKING:
