@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
-#: Positions within a pixel are rounded to these steps; OpenCV, which MediaPipe uses, has 32.
-_U, _V = np.uint64(64), np.uint64(128)
-_SHIFTS = (np.uint64(0), np.uint64(21), np.uint64(42))
-_MASK = np.uint64((1 << 21) - 1)
-#: From so many image pixels to a sampled one, only those needed are packed.
-_SPARSE = 4
+#: Interpolation reaches one pixel beyond a region; another one is for rounding.
+_MARGIN = 2
+#: From so many image pixels to a sampled one, only those needed are touched.
+_SPARSE = 100
 
 
 @dataclass(frozen=True)
@@ -68,57 +66,71 @@ def sample(image: np.ndarray, region: Region, size: int, *, replicate: bool = Fa
     numpy.ndarray
         float32 (size, size, 3) in the image's 0 to 255.
     """
+    corners = region.to_image(np.array([[0.0, 0.0], [1, 0], [0, 1], [1, 1]]))
+    left, top = np.floor(corners.min(axis=0)).astype(int) - _MARGIN
+    right, bottom = np.ceil(corners.max(axis=0)).astype(int) + _MARGIN
+    if not replicate:
+        # One pixel of border on each side is all that interpolation can reach.
+        left, top = max(left, -1), max(top, -1)
+        right, bottom = min(right, image.shape[1] + 1), min(bottom, image.shape[0] + 1)
+        if right <= left or bottom <= top:
+            return np.zeros((size, size, 3), np.float32)
+    if (right - left) * (bottom - top) > _SPARSE * size * size:
+        return _picked(image, corners, size, replicate)
+    part = _cut(image, (left, top, right, bottom), replicate)
+    across, down = (corners[1] - corners[0]) / size, (corners[2] - corners[0]) / size
+    x, y = corners[0] - (left, top)
+    turned = Image.fromarray(part).transform(
+        (size, size), Image.Transform.AFFINE, (across[0], down[0], x, across[1], down[1], y),
+        Image.Resampling.BILINEAR,
+    )  # fmt: skip
+    return np.asarray(turned).astype(np.float32)
+
+
+def _cut(image: np.ndarray, box: tuple[int, int, int, int], replicate: bool) -> np.ndarray:
+    """The pixels in left, top, right, bottom, some of which may lie outside of the image."""
+    (high, wide), (left, top, right, bottom) = image.shape[:2], box
+    if left >= 0 and top >= 0 and right <= wide and bottom <= high:
+        return np.ascontiguousarray(image[top:bottom, left:right])
+    # Where the box lies wholly outside, the nearest row or column stands for it.
+    first, last = np.clip((top, bottom - 1), 0, high - 1)
+    leftmost, rightmost = np.clip((left, right - 1), 0, wide - 1)
+    inside = image[first : last + 1, leftmost : rightmost + 1]
+    above = int(np.clip(first - top, 0, bottom - top - 1))
+    before = int(np.clip(leftmost - left, 0, right - left - 1))
+    below, behind = above + len(inside), before + inside.shape[1]
+    part = np.zeros((bottom - top, right - left, 3), np.uint8)
+    part[above:below, before:behind] = inside
+    if replicate:
+        part[above:below, :before] = part[above:below, before : before + 1]
+        part[above:below, behind:] = part[above:below, behind - 1 : behind]
+        part[:above], part[below:] = part[above], part[below - 1]
+    return part
+
+
+def _picked(image: np.ndarray, corners: np.ndarray, size: int, replicate: bool) -> np.ndarray:
+    """The same from a few pixels of a large part of an image, without touching the others."""
     high, wide = image.shape[:2]
-    # Continuous coordinates have their pixel centres at halves.
-    start, across, down = region.to_image(np.array([[0.0, 0.0], [1, 0], [0, 1]])) - 0.5
     steps = (np.arange(size) + 0.5) / size
+    # Continuous coordinates have their pixel centres at halves.
     x, y = (
-        (start[k] + (across - start)[k] * steps + ((down - start)[k] * steps)[:, None])
+        corners[0, k] - 0.5 + (corners[1] - corners[0])[k] * steps
+        + ((corners[2] - corners[0])[k] * steps)[:, None]
         for k in (0, 1)
-    )
-    # One pixel of border on each side is all that interpolation can reach.
+    )  # fmt: skip
     x = np.clip(x, 0, wide - 1) if replicate else np.clip(x, -1, wide)
     y = np.clip(y, 0, high - 1) if replicate else np.clip(y, -1, high)
     i, j = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    u, v = (np.rint((x - i) * _U).astype(np.uint64), np.rint((y - j) * _V).astype(np.uint64))
-    fetch = _pixels(image, i, j)
-    mixed = fetch(0, 0) * ((_U - u) * (_V - v)) + fetch(1, 0) * (u * (_V - v))
-    mixed += fetch(0, 1) * ((_U - u) * v) + fetch(1, 1) * (u * v)
-    channels = [(mixed >> shift) & _MASK for shift in _SHIFTS]
-    return np.stack(channels, axis=-1).astype(np.float32) / np.float32(_U * _V)
-
-
-def _pixels(image: np.ndarray, i: np.ndarray, j: np.ndarray) -> Callable[[int, int], np.ndarray]:
-    """A function that gives the packed pixels at columns i + dx and rows j + dy, 0 outside.
-
-    The three bytes of a pixel lie 21 bits apart in one number, so that a single multiplication
-    weighs all of them: 8 bits of colour and 13 bits of weight.
-    """
-    left, top, wide = int(i.min()), int(j.min()), int(i.max()) - int(i.min()) + 2
-    tall = int(j.max()) - top + 2
-    if tall * wide > _SPARSE * i.size:
-        return lambda dx, dy: _picked(image, i + dx, j + dy)
-    packed = np.zeros((tall, wide), np.uint64)
-    rows = slice(max(top, 0), min(top + tall, image.shape[0]))
-    columns = slice(max(left, 0), min(left + wide, image.shape[1]))
-    inside = packed[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    inside |= _in_one(image[rows, columns])
-    flat, first = packed.ravel(), (j - top) * wide + (i - left)
-    return lambda dx, dy: flat.take(first + (dy * wide + dx))
-
-
-def _picked(image: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Packed pixels of a few places in a large image, 0 outside."""
-    high, wide = image.shape[:2]
-    pixels = _in_one(image[np.clip(j, 0, high - 1), np.clip(i, 0, wide - 1)])
-    return pixels * ((i >= 0) & (i < wide) & (j >= 0) & (j < high))
-
-
-def _in_one(image: np.ndarray) -> np.ndarray:
-    """Three bytes (..., 3) as one number (...)."""
-    channels = (image[..., k].astype(np.uint64) << shift for k, shift in enumerate(_SHIFTS))
-    first, second, third = channels
-    return first | second | third
+    u, v = ((x - i).astype(np.float32), (y - j).astype(np.float32))
+    mixed = np.zeros((size, size, 3), np.float32)
+    for dx, dy, weight in (
+        (0, 0, (1 - u) * (1 - v)), (1, 0, u * (1 - v)), (0, 1, (1 - u) * v), (1, 1, u * v),
+    ):  # fmt: skip
+        column, row = i + dx, j + dy
+        inside = (column >= 0) & (column < wide) & (row >= 0) & (row < high)
+        pixels = image[np.clip(row, 0, high - 1), np.clip(column, 0, wide - 1)]
+        mixed += pixels * (weight * inside)[..., None]
+    return mixed
 
 
 def whole(image: np.ndarray, factor: float = 1.0) -> Region:

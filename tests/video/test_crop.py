@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
+from eifer.eifer_addon.video import crop
 from eifer.eifer_addon.video.crop import Region, sample, tiles, whole
 
 
@@ -35,13 +36,35 @@ def test_sampling_agrees_with_scipy_inside_and_outside_the_image(
         [map_coordinates(padded[..., k].astype(float), where[::-1], order=1) for k in range(3)],
         axis=-1,
     )
-    # Positions are rounded to 1/64 pixel across and 1/128 down.
-    assert np.abs(found - exact).max() < 255 * (1 / 128 + 1 / 256) + 0.1
-    assert np.abs(found - exact).mean() < 0.5
+    # Pillow cuts off what is behind the point, as OpenCV under MediaPipe rounds it.
+    assert np.abs(found - exact).max() < 1.1
+    assert np.abs(found - exact).mean() < 0.6
 
 
 def test_a_region_far_outside_is_black() -> None:
     assert not sample(noise(50, 60), Region(900, -700, 40, 40), 16).any()
+
+
+@pytest.mark.parametrize(("x", "y"), [(900, 20), (-900, 20), (30, 700), (30, -700), (900, -700)])
+def test_a_region_far_outside_repeats_the_nearest_border(x: float, y: float) -> None:
+    image = noise(50, 60)
+    found = sample(image, Region(x, y, 40, 40, 0.3), 16, replicate=True)
+    rows = np.clip(np.arange(int(y) - 30, int(y) + 31), 0, 49)
+    columns = np.clip(np.arange(int(x) - 30, int(x) + 31), 0, 59)
+    nearest = image[np.ix_(rows, columns)]
+    assert found.min() >= nearest.min() - 1
+    assert found.max() <= nearest.max()
+
+
+@pytest.mark.parametrize("replicate", [False, True])
+def test_a_large_region_is_the_same_in_both_ways_of_sampling(
+    replicate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, region = noise(600, 900), Region(400, 300, 1100, 800, 0.4)
+    dense = sample(image, region, 40, replicate=replicate)
+    monkeypatch.setattr(crop, "_SPARSE", 1)
+    sparse = sample(image, region, 40, replicate=replicate)
+    assert np.abs(dense - sparse).max() < 2
 
 
 def test_the_whole_image_is_centred_and_tiles_cover_it() -> None:
