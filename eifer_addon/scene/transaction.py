@@ -10,7 +10,7 @@ import bpy
 #: The kinds of datablock that our jobs make, users before what they use.
 _KINDS = (
     "objects", "collections", "meshes", "armatures", "actions", "materials", "node_groups",
-    "images", "textures", "cameras", "lights", "worlds",
+    "images", "textures", "cameras", "lights", "worlds", "sounds", "movieclips",
 )  # fmt: skip
 
 

@@ -127,6 +127,11 @@ class PictureVideo(Video):
         )
         super().__init__(path, facts)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The pictures in order."""
+        return self._files
+
     def _frames(self, start: int, stop: int | None, step: int, keep_going: bool) -> Iterator[Frame]:
         for index in range(len(self._files))[start:stop:step]:
             try:
