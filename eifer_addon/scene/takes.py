@@ -15,6 +15,7 @@ from .controls import armature_of, head_of, metadata
 from .drivers import key_path
 from .keyframes import PREFIX, is_take
 from .muscle_activity import is_activity
+from .video_marks import CONFIDENCE_PATH
 
 _Curves = dict[tuple[str, int], Any]
 
@@ -59,7 +60,8 @@ def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> Expr
     -------
     ExpressionTrack
         One frame per keyed moment, in the space that the take was written in; with the head pose
-        where the take moves the root or the neck.
+        where the take moves the root or the neck. A film's take also gives its gaps and its
+        confidence.
 
     Raises
     ------
@@ -79,12 +81,19 @@ def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> Expr
             (curve.data_path, curve.array_index): curve
             for curve in curves(block) if not is_activity(curve.data_path)
         }  # fmt: skip
+    confidence = found.pop((CONFIDENCE_PATH, 0), None)
     frames = max((_points(curve)[:, 0] for curve in found.values()), key=len)
+    sure = np.ones(len(frames))
+    if confidence is not None:
+        # A film's take has a value for every frame of the film, those without a face included.
+        points = _points(confidence)
+        frames = points[:, 0] if len(points) > len(frames) else frames
+        sure = np.interp(frames, points[:, 0], points[:, 1])
     coefficients = np.stack([_column(name, space, found, frames) for name in space.coefficients], 1)
     fps = context.scene.render.fps / context.scene.render.fps_base
     seconds = (frames.astype(np.float64) - float(notes["frame_start"])) / fps
     return ExpressionTrack(
-        space, coefficients.astype(np.float32), seconds, np.ones(len(frames), np.float32),
+        space, coefficients.astype(np.float32), seconds, sure.astype(np.float32),
         _head_pose(found, frames), provenance=notes,
     )  # fmt: skip
 
