@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from ..errors import EiferError
+from ..files import load_npz, save_npz
 from .colours import (
     Deinterlacer,
     Matrix,
@@ -34,18 +35,23 @@ _WITHOUT_TIMES = {"avi"}
 #: Blender and other renderers write EXR in linear light; FFmpeg shows it so unless told.
 _DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
 _VARIABLE = 0.1
+_INDEX = "video_index"
 #: From so many frames on, jumping to a key frame is quicker than decoding all.
 _WORTH_A_SEEK = 50
 _NOMINAL_HZ = 25.0
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+def opened(
+    path: Path, *, threads: bool = True
+) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """A file and its first moving picture stream, with FFmpeg's errors as sentences."""
     try:
         # The prefix keeps a file called "http:..." from being taken for an address.
         with av.open(f"file:{path}", options=_OPTIONS) as container:
-            yield container, _picture_stream(container, path.name)
+            stream = _picture_stream(container, path.name)
+            stream.thread_type = "AUTO" if threads else "NONE"
+            yield container, stream
     except (OSError, av.error.FFmpegError) as error:
         empty = path.is_file() and path.stat().st_size == 0
         reason = "it is empty" if empty else getattr(error, "strerror", None) or str(error)
@@ -69,7 +75,6 @@ def _picture_stream(container: av.container.InputContainer, name: str) -> av.Vid
             f"{name} is coded in a way that cannot be read here.",
             "Convert it to H.264 in an mp4 file.",
         )
-    stream.thread_type = "AUTO"
     stream.codec_context.options = _DECODER_OPTIONS.get(stream.codec_context.name, {})
     return stream
 
@@ -79,10 +84,11 @@ def _is_cover(stream: av.VideoStream) -> bool:
 
 
 @dataclass(frozen=True)
-class _Packets:
+class Packets:
     """What a walk over the coded packets tells, without decoding: how many there are, and when.
 
-    `ordered` is whether a frame's own time tells its number; otherwise frames are counted.
+    `ordered` is whether a frame's own time tells its number; otherwise frames are counted. `keys`
+    are the numbers of the frames that need no others.
     """
 
     count: int
@@ -90,15 +96,33 @@ class _Packets:
     ordered: bool
     time_base: Fraction
     rate_hz: float
+    keys: np.ndarray
 
     def seconds(self, index: int) -> float:
+        """A frame's time after the first one."""
         if self.ticks is None or index >= len(self.ticks):
             return index / self.rate_hz
         return float((self.ticks[index] - self.ticks[0]) * self.time_base)
 
+    def save(self, path: Path) -> None:
+        """Write it for another process, which need not walk over the file again."""
+        arrays = {"keys": self.keys} | ({} if self.ticks is None else {"ticks": self.ticks})
+        base = self.time_base.as_integer_ratio()
+        meta = {"count": self.count, "ordered": self.ordered, "base": base, "rate": self.rate_hz}
+        save_npz(path, _INDEX, 1, arrays, meta)
 
-def _walk(container: av.container.InputContainer, stream: av.VideoStream) -> _Packets:
-    shown, decoded, count = array("q"), array("q"), 0
+    @classmethod
+    def load(cls, path: Path) -> Packets:
+        """Read what `save` wrote."""
+        arrays, meta, _ = load_npz(path, _INDEX, 1)
+        return cls(
+            meta["count"], arrays.get("ticks"), meta["ordered"], Fraction(*meta["base"]),
+            meta["rate"], arrays["keys"],
+        )  # fmt: skip
+
+
+def _walk(container: av.container.InputContainer, stream: av.VideoStream) -> Packets:
+    shown, decoded, keys, count, n_keys = array("q"), array("q"), array("q"), 0, 0
     try:
         for packet in container.demux(stream):
             if packet.size == 0 or packet.is_discard or packet.is_corrupt:
@@ -108,14 +132,21 @@ def _walk(container: av.container.InputContainer, stream: av.VideoStream) -> _Pa
                 shown.append(packet.pts)
             if packet.dts is not None:
                 decoded.append(packet.dts)
+            if packet.is_keyframe:
+                n_keys += 1
+                if packet.pts is not None:
+                    keys.append(packet.pts)
     except av.error.FFmpegError:
         pass  # what follows is unreadable, and is named when decoding arrives there
     rate = float(stream.guessed_rate or stream.average_rate or _NOMINAL_HZ)
-    # AVI stores the order of decoding only, from which FFmpeg guesses the times of display.
-    ordered = 0 < len(shown) == count and container.format.name not in _WITHOUT_TIMES
+    # AVI stores the order of decoding only, from which FFmpeg guesses the times of display; where
+    # every frame stands for itself, the two are the same.
+    guessed = container.format.name in _WITHOUT_TIMES and n_keys < count
+    ordered = 0 < len(shown) == count and not guessed
     ticks = np.unique(shown if ordered else decoded)
     known = ticks if ordered or 0 < len(decoded) == count else None
-    return _Packets(count, known, ordered, stream.time_base or Fraction(1, 90_000), rate)
+    starts = np.searchsorted(ticks, np.unique(keys)) if ordered else np.zeros(1, np.int64)
+    return Packets(count, known, ordered, stream.time_base or Fraction(1, 90_000), rate, starts)
 
 
 class ContainerVideo(Video):
@@ -124,6 +155,10 @@ class ContainerVideo(Video):
     Parameters
     ----------
     path : pathlib.Path
+    packets : Packets, optional
+        From another reading of the same file.
+    threads : bool
+        Whether the decoder may use several cores.
 
     Raises
     ------
@@ -131,10 +166,13 @@ class ContainerVideo(Video):
         When the file holds no video that can be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        with opened(path) as (container, stream):
-            self._packets = _walk(container, stream)
-        with opened(path) as (container, stream):
+    def __init__(self, path: Path, packets: Packets | None = None, *, threads: bool = True) -> None:
+        self._threads = threads
+        if packets is None:
+            with opened(path) as (container, stream):
+                packets = _walk(container, stream)
+        self._packets = packets
+        with opened(path, threads=threads) as (container, stream):
             frame = self._first(path, container, stream)
             self._size = square_size(frame, _aspect(stream))
             self._matrix, self._rotation = orientation(frame), frame.rotation
@@ -145,6 +183,15 @@ class ContainerVideo(Video):
                 )
             facts = self._facts(container, stream, frame)
         super().__init__(path, facts)
+
+    @property
+    def entries(self) -> np.ndarray:
+        """Numbers of frames at which decoding can begin, int64, increasing."""
+        return self._packets.keys
+
+    def save_index(self, path: Path) -> None:
+        """Keep what is known of the file's frames for `decode.open_video` in another process."""
+        self._packets.save(path)
 
     @staticmethod
     def _first(
@@ -245,7 +292,7 @@ class ContainerVideo(Video):
     def _decoded(self, seek: int | None, keep_going: bool) -> Iterator[av.VideoFrame]:
         """Frames as they are stored; a damaged place ends them or is left out."""
         last = -1
-        with opened(self.path) as (container, stream):
+        with opened(self.path, threads=self._threads) as (container, stream):
             if seek is not None:
                 container.seek(seek, stream=stream)
             packets = container.demux(stream)

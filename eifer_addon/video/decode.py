@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import EiferError
-from .container import ContainerVideo
+from .container import ContainerVideo, Packets
 from .film import Frame, Video, VideoFacts
 from .pictures import SUFFIXES, is_pattern, open_pictures
 
@@ -14,7 +14,13 @@ __all__ = ["Frame", "Video", "VideoFacts", "open_video"]
 PICTURES_HZ = 25.0
 
 
-def open_video(path: str | Path, *, rate_hz: float = PICTURES_HZ) -> Video:
+def open_video(
+    path: str | Path,
+    *,
+    rate_hz: float = PICTURES_HZ,
+    index: Path | None = None,
+    threads: bool = True,
+) -> Video:
     """Open a video and learn what it holds, without decoding more than its first frame.
 
     Parameters
@@ -24,6 +30,10 @@ def open_video(path: str | Path, *, rate_hz: float = PICTURES_HZ) -> Video:
         the number of a picture stands.
     rate_hz : float
         Frames per second of an image sequence, which has no times of its own.
+    index : pathlib.Path, optional
+        What `Video.save_index` kept of this file, so that it need not be looked through again.
+    threads : bool
+        Whether the decoder may use several cores; False where several processes decode.
 
     Returns
     -------
@@ -47,4 +57,5 @@ def open_video(path: str | Path, *, rate_hz: float = PICTURES_HZ) -> Video:
             f"{path.name} is a RealSense or ROS bag, which cannot be read here.",
             "Export its colour stream as mp4 in the RealSense Viewer or with rs-convert.",
         )
-    return ContainerVideo(path)
+    known = Packets.load(index) if index is not None and index.is_file() else None
+    return ContainerVideo(path, known, threads=threads)

@@ -106,6 +106,14 @@ class Video(ABC):
         self.path, self.facts = path, facts
         self.damage: list[str] = []
 
+    @property
+    def entries(self) -> np.ndarray:
+        """Numbers of frames at which decoding can begin, int64, increasing."""
+        return np.arange(self.facts.n_frames)
+
+    def save_index(self, path: Path) -> None:  # noqa: B027  # most have nothing to keep
+        """Keep what is known of the file's frames for `decode.open_video` in another process."""
+
     def frames(
         self, start: int = 0, stop: int | None = None, step: int = 1, *, keep_going: bool = False
     ) -> Iterator[Frame]:
