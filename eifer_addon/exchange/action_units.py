@@ -1,4 +1,4 @@
-"""Action units and gaze as ARKit blendshapes, through the table in ``data/action_units.json``."""
+"""Action units and gaze as ARKit blendshapes, and back, through the tables in ``data/``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from ..spaces import ARKIT_NAMES
 
-_TABLE = Path(__file__).parent / "data" / "action_units.json"
+_DATA = Path(__file__).parent / "data"
+_TABLE, _INTENSITIES = _DATA / "action_units.json", _DATA / "action_unit_intensities.json"
 _UNIT = re.compile(r"^au0*(\d+)(_r)?$", re.IGNORECASE)
 
 
@@ -56,6 +57,41 @@ def to_arkit(intensities: np.ndarray, columns: Iterable[str]) -> tuple[np.ndarra
         for name, gain in gains.items():
             found[:, ARKIT_NAMES.index(name)] += gain * values
     return np.clip(found, 0, 1), unused
+
+
+@functools.cache
+def intensity_weights() -> dict[str, dict[str, float]]:
+    """For each action unit ("1", "2", …) the weights of blendshapes, and maybe an "offset"."""
+    document = json.loads(_INTENSITIES.read_text("utf-8"))
+    weights: dict[str, dict[str, float]] = document["units"]
+    return weights
+
+
+def from_arkit(coefficients: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Intensities of action units from blendshapes.
+
+    Parameters
+    ----------
+    coefficients : numpy.ndarray
+        (n_frames, 52) in `ARKIT_NAMES` order.
+
+    Returns
+    -------
+    intensities : numpy.ndarray
+        float64 (n_frames, n_units) in [0, 1], 1 is the strongest.
+    units : list of str
+        ``"1"``, ``"2"`` …, by number.
+    """
+    weights = intensity_weights()
+    matrix, offset = np.zeros((len(ARKIT_NAMES), len(weights))), np.zeros(len(weights))
+    for column, gains in enumerate(weights.values()):
+        for name, gain in gains.items():
+            if name == "offset":
+                offset[column] = gain
+            else:
+                matrix[ARKIT_NAMES.index(name), column] = gain
+    found = np.asarray(coefficients, np.float64) @ matrix + offset
+    return np.clip(found, 0, 1), list(weights)
 
 
 def full_gaze_deg(way: str) -> float:

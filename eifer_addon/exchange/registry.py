@@ -11,20 +11,23 @@ from ..errors import EiferError
 from ..signals.activity import Activity
 from ..spaces import ARKIT52
 from ..track import ExpressionTrack
-from . import bids, flame_npz, livelink, mmm, openface, own, pyfeat
+from . import bids, flame_npz, livelink, mmm, openface, own, pyfeat, researchers
 from .archive import names_of
 from .base import Choices, Format
 from .provenance import describe, sidecar_path, write_json
 from .table import open_table
 
 _ARRAYS: tuple[Format, ...] = (own.NPZ, flame_npz.FORMAT)
-_TABLES: tuple[Format, ...] = (own.CSV, livelink.FORMAT, openface.FORMAT, pyfeat.FORMAT, mmm.FORMAT)
+_TABLES: tuple[Format, ...] = (
+    own.CSV, researchers.FORMAT, livelink.FORMAT, openface.FORMAT, pyfeat.FORMAT, mmm.FORMAT,
+)  # fmt: skip
 #: Formats that :func:`read_track` reads, by name.
 READ_FORMATS: dict[str, Format] = {form.name: form for form in (*_ARRAYS, *_TABLES)}
 #: Formats that :func:`write` writes, with words for a person.
 WRITE_FORMATS: dict[str, str] = {
     "csv": "CSV with units and provenance in comment lines",
     "npz": "EIFER's own npz",
+    "researchers": "CSV with OpenFace's columns, action units and ARKit (tracks only)",
     "livelink": "Live Link Face CSV (tracks only)",
     "bids": "BIDS-style derivative: a folder with tsv.gz and JSON",
 }
@@ -203,6 +206,19 @@ def _npz(
     return (own.write_npz(item, path, overwrite=overwrite),)
 
 
+def _researchers(
+    item: ExpressionTrack | Activity, path: Path, overwrite: bool, choices: dict[str, Any]
+) -> tuple[Path, ...]:
+    """The table, and a JSON beside it, because its readers know no comment lines."""
+    _only(choices, "researchers")
+    if not isinstance(item, ExpressionTrack):
+        raise EiferError(
+            "The researchers' table holds expressions, not muscle activity.",
+            "Turn the activity into a track first, or choose another format.",
+        )
+    return researchers.write(item, path, overwrite=overwrite)
+
+
 def _livelink(
     item: ExpressionTrack | Activity, path: Path, overwrite: bool, choices: dict[str, Any]
 ) -> tuple[Path, ...]:
@@ -238,4 +254,6 @@ def _bids(
 
 
 _Writer = Callable[[ExpressionTrack | Activity, Path, bool, dict[str, Any]], tuple[Path, ...]]
-_WRITERS: dict[str, _Writer] = {"csv": _csv, "npz": _npz, "livelink": _livelink, "bids": _bids}
+_WRITERS: dict[str, _Writer] = {
+    "csv": _csv, "npz": _npz, "researchers": _researchers, "livelink": _livelink, "bids": _bids,
+}  # fmt: skip
