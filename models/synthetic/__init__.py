@@ -1,6 +1,7 @@
 """The simulator: what is made up, with its ground truth, and says so.
 
 Flows in: a seed and a table of expressions (`expressions.json`). Flows out: a `Recording` whose
-source is marked as simulated, and the true `Activity`. May import NumPy, edfio and the nouns and
-file rules of `eifer_addon`.
+source is marked as simulated, and the true `Activity`; for pictures of a face, the same with
+electrodes glued on (`drawn_electrodes`, `electrode_paint`). May import NumPy, edfio, the nouns and
+file rules of `eifer_addon`, and `heads` where something is drawn.
 """
