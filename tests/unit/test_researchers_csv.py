@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
@@ -17,6 +16,12 @@ from eifer.eifer_addon.spaces import ARKIT52, ARKIT_NAMES, get_space
 from eifer.eifer_addon.track import Camera, ExpressionTrack
 
 N = 12
+
+
+def columns_of(path: Path) -> dict[str, np.ndarray]:
+    """A table as scripts read it: empty cells are NaN."""
+    rows = np.genfromtxt(path, delimiter=",", names=True)
+    return {name: np.atleast_1d(rows[name]) for name in rows.dtype.names}
 
 
 @pytest.fixture
@@ -51,22 +56,22 @@ def test_what_is_written_comes_back(track: ExpressionTrack, tmp_path: Path) -> N
 
 def test_columns_are_openface_s_with_units_as_there(track: ExpressionTrack, tmp_path: Path) -> None:
     api.export(track, tmp_path / "t.csv", format="researchers")
-    table = pd.read_csv(tmp_path / "t.csv")
+    table = columns_of(tmp_path / "t.csv")
     first = ["frame", "face_id", "timestamp", "confidence", "success"]
-    assert list(table.columns[:5]) == first
+    assert list(table)[:5] == first
     openface = ("01", "02", "04", "05", "06", "07", "09", "10", "12", "14", "15", "17", "20", "23")
     for unit in (*openface, "25", "26", "45"):
-        assert table[f"AU{unit}_r"].max() <= 5
-        assert set(table[f"AU{unit}_c"].dropna()) <= {0, 1}
+        assert np.nanmax(table[f"AU{unit}_r"]) <= 5
+        assert np.isin(table[f"AU{unit}_c"][table["success"] == 1], (0, 1)).all()
     assert "AU28_c" in table
     assert list(table["frame"]) == list(range(5, 5 + 2 * N, 2))
-    assert list(table.columns[-52:]) == list(ARKIT_NAMES)
+    assert list(table)[-52:] == list(ARKIT_NAMES)
     assert track.head_pose is not None
     # OpenFace: mm and a product of turns in axes with y down and z away from the camera.
     x, y, z = track.head_pose[0, 3:] + (0.1, -0.02, -0.8)
-    place = table.loc[0, ["pose_Tx", "pose_Ty", "pose_Tz"]].to_numpy(float)
+    place = [table[f"pose_T{axis}"][0] for axis in "xyz"]
     np.testing.assert_allclose(place, np.array([x, -y, -z]) * 1000, rtol=1e-5)
-    turn = Rotation.from_euler("XYZ", table.loc[0, ["pose_Rx", "pose_Ry", "pose_Rz"]].tolist())
+    turn = Rotation.from_euler("XYZ", [table[f"pose_R{a}"][0] for a in "xyz"])
     half = np.diag([1.0, -1, -1])
     expected = half @ Rotation.from_rotvec(track.head_pose[0, :3]).as_matrix() @ half
     np.testing.assert_allclose(turn.as_matrix(), expected, atol=1e-6)
@@ -74,17 +79,14 @@ def test_columns_are_openface_s_with_units_as_there(track: ExpressionTrack, tmp_
 
 def test_gaps_are_empty_cells_that_no_mean_counts(track: ExpressionTrack, tmp_path: Path) -> None:
     api.export(track, tmp_path / "t.csv", format="researchers")
-    table = pd.read_csv(tmp_path / "t.csv")
-    gaps = table[table["success"] == 0]
-    assert list(gaps.index) == [2, 3]
-    assert (gaps["confidence"] == 0).all()
-    assert (
-        gaps.drop(columns=["frame", "face_id", "timestamp", "confidence", "success"])
-        .isna()
-        .all(axis=None)
-    )
+    table = columns_of(tmp_path / "t.csv")
+    gaps = np.flatnonzero(table["success"] == 0)
+    assert list(gaps) == [2, 3]
+    assert (table["confidence"][gaps] == 0).all()
+    known = ("frame", "face_id", "timestamp", "confidence", "success")
+    assert all(np.isnan(table[name][gaps]).all() for name in table if name not in known)
     seen = track.confidence > 0
-    assert table["jawOpen"].mean() == pytest.approx(track.column("jawOpen")[seen].mean())
+    assert np.nanmean(table["jawOpen"]) == pytest.approx(track.column("jawOpen")[seen].mean())
 
 
 def test_the_reader_of_openface_files_reads_it_too(track: ExpressionTrack, tmp_path: Path) -> None:
@@ -119,10 +121,10 @@ def test_a_head_s_own_coefficients_have_action_units_too(tmp_path: Path) -> None
     own = api.retarget(arkit, api.load_head())
     assert own.space == get_space("open:e50j3")
     api.export(own, tmp_path / "own.csv", format="researchers")
-    table = pd.read_csv(tmp_path / "own.csv")
+    table = columns_of(tmp_path / "own.csv")
     assert table["AU12_r"][0] == 0
     assert table["AU12_r"][1] == pytest.approx(4.0, abs=0.6)
-    assert table.loc[1, ["AU04_r", "AU02_r", "AU45_r"]].max() < 0.5
+    assert max(table[f"AU{unit}_r"][1] for unit in ("04", "02", "45")) < 0.5
     about = json.loads((tmp_path / "own.json").read_text("utf-8"))
     assert "open:e50j3" in about["columns"]["AUxx_r"]
 
