@@ -1,4 +1,4 @@
-"""``eifer models``: the models and assets that come with the add-on."""
+"""``eifer models``: the networks and assets that come with the add-on, and the user's own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ..assets import asset_path
 from ..errors import EiferError
+from ..files import models_folder
+from ..progress import ProgressBar
 from .base import Result
 
-HELP = "List the models and built assets, describe one, or build the assets."
-EXAMPLE = "eifer models describe emg2exp_baseline"
+HELP = "List models and back ends, import an official checkpoint, remove or describe one."
+EXAMPLE = "eifer models import smirk SMIRK_em1.pt"
 _WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
 _ASSETS = ("open_head.npz", "face_landmarker.task")
 
@@ -18,42 +20,123 @@ _ASSETS = ("open_head.npz", "face_landmarker.task")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "action", nargs="?", choices=("list", "describe", "build"), default="list",
+        "action", nargs="?", choices=tuple(_ACTIONS), default="list",
         help="what to do (default: list)",
     )  # fmt: skip
-    parser.add_argument("name", nargs="?", help="a model's name or an ONNX file, for describe")
+    parser.add_argument(
+        "subject", nargs="?", metavar="NAME",
+        help="the back end, for import; otherwise a model's name, or an ONNX file for describe",
+    )  # fmt: skip
+    parser.add_argument(
+        "checkpoint", nargs="?", type=Path, metavar="FILE", help="the official checkpoint"
+    )
+    parser.add_argument("--name", help="by which an imported model is called (its back end's)")
+    parser.add_argument("--out", type=Path, help="write the ONNX file here, not into your models")
+    parser.add_argument(
+        "--module", default="",
+        help="of a checkpoint of EIFER: s2n (faces with electrodes, the default) or n2s",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="replace a model of that name")
     parser.add_argument("--wheels", type=Path, help="folder with the pinned wheels, for build")
 
 
 def run(options: argparse.Namespace) -> Result:
-    """List, describe or build."""
-    return {"list": _list, "describe": _describe, "build": _build}[options.action](options)
+    """Do what the action says."""
+    if options.action != "import" and options.checkpoint is not None:
+        raise EiferError(f"'{options.action}' takes no checkpoint.", "Did you mean import?")
+    return _ACTIONS[options.action](options)
 
 
 def _list(_options: argparse.Namespace) -> Result:
-    from ...models.sessions import load_model
+    from ...models.reconstructors.installed import installed
+    from ...models.reconstructors.registry import backends
+    from ...models.sessions import read_card
 
-    models = {file.stem: load_model(file).card for file in sorted(_WEIGHTS.glob("*.onnx"))}
-    lines = [f"{name}: {card.kind}, {card.space}, {card.licence}" for name, card in models.items()]
-    assets = {}
-    for name in _ASSETS:
-        try:
-            assets[name] = str(asset_path(name))
-        except EiferError as error:
-            assets[name] = str(error)
-        lines.append(f"{name}: {assets[name]}")
-    return Result("\n".join(lines), {"models": list(models), "assets": assets})
+    cards = {file.stem: read_card(file) for file in sorted(_WEIGHTS.glob("*.onnx"))}
+    lines = ["Comes with the add-on:"]
+    lines += [
+        f"  {name}: {card.kind}, {card.space}, {card.licence}" for name, card in cards.items()
+    ]
+    assets = {name: _asset(name) for name in _ASSETS}
+    lines += [f"  {name}: {where}" for name, where in assets.items()]
+    own = installed()
+    lines.append(f"Yours, in {models_folder()}:")
+    lines += [
+        f"  {one.name}: {one.problem or f'{one.backend}, {one.card.space}'}"
+        if one.card is not None else f"  {one.name}: {one.problem}"
+        for one in own
+    ]  # fmt: skip
+    lines += [] if own else ["  none; import one with 'eifer models import BACKEND FILE'"]
+    lines.append("Back ends for video:")
+    lines += [f"  {one.name}: {one.title}, {one.space}" for one in backends().values()]
+    values = {
+        "models": list(cards),
+        "imported": [
+            {
+                "name": one.name, "path": str(one.path), "backend": one.backend,
+                "problem": one.problem,
+            }
+            for one in own
+        ],
+        "backends": list(backends()),
+        "assets": assets,
+    }  # fmt: skip
+    return Result("\n".join(lines), values)
+
+
+def _asset(name: str) -> str:
+    try:
+        return str(asset_path(name))
+    except EiferError as error:
+        return str(error)
 
 
 def _describe(options: argparse.Namespace) -> Result:
     from ...models.sessions import load_model
 
-    if options.name is None:
+    if options.subject is None:
         raise EiferError("No model was named.", "Say which, for example emg2exp_baseline.")
-    shipped = _WEIGHTS / f"{options.name}.onnx"
-    model = load_model(shipped if shipped.is_file() else Path(options.name))
+    known = [folder / f"{options.subject}.onnx" for folder in (_WEIGHTS, models_folder())]
+    path = next((file for file in known if file.is_file()), Path(options.subject))
+    model = load_model(path)
     values = {"name": model.card.name, "sha256": model.sha256, "kind": model.card.kind}
     return Result(f"{model.card.describe()}\nsha256: {model.sha256}", values)
+
+
+def _import(options: argparse.Namespace) -> Result:
+    from ...models.checkpoints.importing import import_checkpoint
+    from ...models.reconstructors.registry import get_reconstructor
+
+    if options.subject is None or options.checkpoint is None:
+        raise EiferError(
+            "An import needs the back end and its checkpoint.", f"For example: {EXAMPLE}."
+        )
+    rules = get_reconstructor(options.subject)
+    made = import_checkpoint(
+        rules.name, options.checkpoint, name=options.name, out=options.out,
+        module=options.module, overwrite=options.force,
+        on_progress=ProgressBar(f"Importing {rules.title}"),
+    )  # fmt: skip
+    lines = [
+        f"{rules.title} is imported as '{made.card.name}': {made.path}",
+        f"  ONNX and torch differ by {made.difference:.1e} at most.",
+        f"  licence: {made.card.licence}",
+    ]
+    lines += [f"  not needed from the checkpoint: {part}" for part in made.left_out]
+    values = {
+        "name": made.card.name, "backend": rules.name, "path": str(made.path),
+        "sha256": made.sha256, "difference": made.difference, "left_out": list(made.left_out),
+    }  # fmt: skip
+    return Result("\n".join(lines), values)
+
+
+def _remove(options: argparse.Namespace) -> Result:
+    from ...models.reconstructors.installed import remove
+
+    if options.subject is None:
+        raise EiferError("No model was named.", "'eifer models list' shows yours.")
+    path = remove(options.subject)
+    return Result(f"Removed {path}.", {"removed": str(path)})
 
 
 def _build(options: argparse.Namespace) -> Result:
@@ -67,3 +150,8 @@ def _build(options: argparse.Namespace) -> Result:
         )
     written = [str(path) for path in build_assets(options.wheels, ASSETS)]
     return Result("Built " + ", ".join(written), {"assets": written})
+
+
+_ACTIONS = {
+    "list": _list, "describe": _describe, "import": _import, "remove": _remove, "build": _build,
+}  # fmt: skip

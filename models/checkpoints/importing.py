@@ -18,7 +18,7 @@ from ..reconstructors.registry import get_reconstructor
 from .building import Built, builder
 from .export import check_against_torch, to_onnx
 from .packages import need
-from .reading import Checkpoint, read_checkpoint
+from .reading import Checkpoint, check_file, read_checkpoint
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STEPS = 5
@@ -90,6 +90,7 @@ def import_checkpoint(
     tell = on_progress or (lambda _done, _total: None)
     rules = get_reconstructor(backend)
     target = _target(rules, name, out, overwrite=overwrite)
+    check_file(Path(checkpoint))
     tell(0, _STEPS)
     need("torch")
     need("timm")

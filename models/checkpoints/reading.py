@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ...eifer_addon.errors import EiferError
@@ -26,6 +27,19 @@ MAX_BYTES = 4 << 30
 _MAX_DEPTH = 8
 #: Objects of these packages stand for settings and are never needed.
 _HARMLESS = ("omegaconf", "pytorch_lightning", "lightning", "pathlib", "yacs", "argparse", "typing")
+#: FOCUS's authors save the network itself as Python objects of these classes. Stand-ins take their
+#: place, of which only the parameters are kept; none of these classes is imported.
+_LAYERS = frozenset({
+    "encoder.encoder.FaceEncoder",
+    "torchvision.models.resnet.ResNet", "torchvision.models.resnet.Bottleneck",
+    *(
+        f"torch.nn.modules.{name}"
+        for name in (
+            "conv.Conv2d", "batchnorm.BatchNorm2d", "activation.ReLU", "pooling.MaxPool2d",
+            "pooling.AdaptiveAvgPool2d", "container.Sequential", "linear.Linear",
+        )
+    ),
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,18 @@ class _Placeholder:
         pass
 
 
+class _Layer(_Placeholder):
+    """Stands for a part of a network; holds its parameters and its own parts by name."""
+
+    held: Mapping[str, Any] = MappingProxyType({})
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, Mapping):
+            parts = [state.get(name) for name in ("_parameters", "_buffers", "_modules")]
+            found = (part.items() for part in parts if isinstance(part, Mapping))
+            self.held = {str(name): value for pairs in found for name, value in pairs}
+
+
 def read_checkpoint(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Checkpoint:
     """Read a checkpoint's tensors.
 
@@ -127,7 +153,7 @@ def read_checkpoint(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Checkpoi
         holds anything that would have to be run.
     """
     source = Path(path)
-    _check_size(source, max_bytes)
+    check_file(source, max_bytes)
     torch = need("torch")
     with torch.serialization.safe_globals(_placeholders(torch, source)):
         content = _load(torch, source)
@@ -192,7 +218,14 @@ def _shape(tensor: torch.Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "a number"
 
 
-def _check_size(path: Path, max_bytes: int) -> None:
+def check_file(path: Path, max_bytes: int = MAX_BYTES) -> None:
+    """Refuse a file that is missing, too large or unpacks to too much, without opening it in torch.
+
+    Raises
+    ------
+    EiferError
+        Saying which.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
@@ -229,10 +262,15 @@ def _placeholders(torch: Any, path: Path) -> list[tuple[type, str]]:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
     except (RuntimeError, ValueError, OSError, EOFError, KeyError, AttributeError):
         return []  # an old format: whatever it names is refused when it is loaded
-    foreign = [name for name in named if name.partition(".")[0] not in _HARMLESS]
+    foreign = [
+        name for name in named if name.partition(".")[0] not in _HARMLESS and name not in _LAYERS
+    ]
     if foreign:
         raise _hostile(path, some(sorted(foreign)))
-    return [(type("_Placeholder", (_Placeholder,), {}), name) for name in sorted(named)]
+    return [
+        (type("_StandIn", (_Layer if name in _LAYERS else _Placeholder,), {}), name)
+        for name in sorted(named)
+    ]
 
 
 def _hostile(path: Path, what: str) -> EiferError:
@@ -264,6 +302,8 @@ def _load(torch: Any, path: Path) -> Any:
 
 def _flat(content: Any, prefix: str, depth: int, tensor: type) -> Iterable[tuple[str, Any]]:
     """Tensors of nested dictionaries under joined names; anything else is left out."""
+    if isinstance(content, _Layer):
+        content = content.held
     if isinstance(content, tensor):
         yield prefix, content
     elif isinstance(content, Mapping) and depth < _MAX_DEPTH:

@@ -16,7 +16,7 @@ BACKEND = replace(
     title="EIFER",
     licence="as its authors gave it to you; the weights need FLAME, whose licence is the user's",
     citation="Büchner et al., Electromyography-informed facial expression reconstruction, 2025",
-    checkpoint="a checkpoint with SMIRK's names",
-    source="its authors or your own training; it is not public",
+    checkpoint="a checkpoint with the names of SMIRK's encoder",
+    source="EIFER's authors or your own training (it is not public)",
     signs=(),
 )
