@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,7 @@ def follow_faces(
     step: int = 1,
     max_faces: int = 4,
     keep_going: bool = False,
+    tracker: FaceTracker | None = None,
 ) -> Iterator[FrameFaces]:
     """Faces frame by frame, a few frames late, in memory that does not grow.
 
@@ -62,6 +63,8 @@ def follow_faces(
         As for `Video.frames`.
     max_faces : int
         How many faces are followed at once.
+    tracker : FaceTracker, optional
+        A fresh one of the caller's, who wants to know afterwards whom it saw.
 
     Yields
     ------
@@ -74,7 +77,7 @@ def follow_faces(
         When a frame cannot be decoded.
     """
     landmarker = FaceLandmarker() if landmarker is None else landmarker
-    tracker = FaceTracker(landmarker, max_faces)
+    tracker = FaceTracker(landmarker, max_faces) if tracker is None else tracker
     facts = video.facts
     kept = int(np.clip(_LOOK_BACK_BYTES // (3 * facts.width * facts.height), 1, _LOOK_BACK))
     recent: deque[tuple[Frame, FrameFaces]] = deque()
@@ -199,63 +202,97 @@ class FaceTracks:
         EiferError
             When the number, or a face in that frame, does not exist.
         """
-        if isinstance(who, tuple):
-            return self._rows(self._at(*who))
-        if isinstance(who, int):
-            if who not in self.ids:
-                known = ", ".join(map(str, self.ids)) or "none"
-                raise EiferError(f"{self.name} has no face {who}.", f"Its faces are: {known}.")
-            return self._rows(who)
-        if who not in {"largest", "central"}:
-            raise EiferError(f'"{who}" is no choice of a face.', 'Say "largest" or "central".')
-        if not self.ids:
-            return self._rows(-1)
-        score = dict.fromkeys(self.ids, 0.0)
-        centre = np.array(self.size) / 2
-        for frame in self.frames:
-            for face in frame.faces:
-                low, high = face.box[:2], face.box[2:]
-                away = float(np.linalg.norm((low + high) / 2 - centre))
-                area = float(np.prod(high - low))
-                near = float(np.linalg.norm(centre)) - away
-                score[face.id] += area if who == "largest" else near
-        return self._rows(max(self.ids, key=lambda one: score[one]))
+        one = choose_face(self.frames, self.size, self.name, who)
+        return face_rows(self.frames, len(self.frames), one, self.size)
 
-    def _at(self, index: int, x: float, y: float) -> int:
-        faces: Sequence[TrackedFace] = next((f.faces for f in self.frames if f.index == index), ())
-        if not faces:
-            raise EiferError(
-                f"No face was found in frame {index} of {self.name}.", "Choose another frame."
-            )
 
-        def away(face: TrackedFace) -> tuple[float, float]:
+def choose_face(
+    frames: Iterable[FrameFaces],
+    size: tuple[int, int],
+    name: str,
+    who: str | int | tuple[int, float, float],
+) -> int:
+    """The number of the wanted person, from one pass over the frames; -1 when there is nobody.
+
+    Parameters
+    ----------
+    frames : iterable of FrameFaces
+    size : tuple of int
+        The picture's width and height.
+    name : str
+        The video's file name, for messages.
+    who : str, int or tuple
+        See `FaceTracks.choose`, which names the errors too.
+    """
+    if isinstance(who, str) and who not in {"largest", "central"}:
+        raise EiferError(f'"{who}" is no choice of a face.', 'Say "largest" or "central".')
+    if isinstance(who, tuple):
+        return _at(frames, name, *who)
+    score: dict[int, float] = {}
+    centre = np.array(size) / 2
+    for frame in frames:
+        for face in frame.faces:
             low, high = face.box[:2], face.box[2:]
-            outside = np.maximum(np.maximum(low - (x, y), (x, y) - high), 0)
-            return float(np.linalg.norm(outside)), float(np.prod(high - low))
+            away = float(np.linalg.norm((low + high) / 2 - centre))
+            near = float(np.linalg.norm(centre)) - away
+            gain = near if who == "central" else float(np.prod(high - low))
+            score[face.id] = score.get(face.id, 0.0) + gain
+    if isinstance(who, int):
+        if who not in score:
+            known = ", ".join(map(str, sorted(score))) or "none"
+            raise EiferError(f"{name} has no face {who}.", f"Its faces are: {known}.")
+        return who
+    return max(sorted(score), key=lambda one: score[one], default=-1)
 
-        return min(faces, key=away).id
 
-    def _rows(self, one: int) -> FaceTrack:
-        n = len(self.frames)
-        landmarks = np.full((n, N_LANDMARKS, 3), np.nan, np.float32)
-        blendshapes = np.full((n, len(ARKIT_NAMES)), np.nan, np.float32)
-        boxes, presence = np.full((n, 4), np.nan, np.float32), np.zeros(n, np.float32)
-        for row, frame in enumerate(self.frames):
-            for found in frame.faces:
-                if found.id == one:
-                    landmarks[row], presence[row] = found.face.landmarks, found.face.presence
-                    blendshapes[row], boxes[row] = found.face.blendshapes, found.box
-        return FaceTrack(
-            one,
-            np.array([frame.index for frame in self.frames], np.int64),
-            np.array([frame.timestamp_s for frame in self.frames], np.float64),
-            landmarks,
-            blendshapes,
-            presence,
-            boxes,
-            np.array([frame.is_cut for frame in self.frames], bool),
-            self.size,
-        )
+def _at(frames: Iterable[FrameFaces], name: str, index: int, x: float, y: float) -> int:
+    faces: Sequence[TrackedFace] = next((f.faces for f in frames if f.index == index), ())
+    if not faces:
+        raise EiferError(f"No face was found in frame {index} of {name}.", "Choose another frame.")
+
+    def away(face: TrackedFace) -> tuple[float, float]:
+        low, high = face.box[:2], face.box[2:]
+        outside = np.maximum(np.maximum(low - (x, y), (x, y) - high), 0)
+        return float(np.linalg.norm(outside)), float(np.prod(high - low))
+
+    return min(faces, key=away).id
+
+
+def face_rows(
+    frames: Iterable[FrameFaces],
+    n: int,
+    one: int,
+    size: tuple[int, int],
+    landmarks: np.ndarray | None = None,
+) -> FaceTrack:
+    """One person's rows of all frames.
+
+    Parameters
+    ----------
+    frames : iterable of FrameFaces
+    n : int
+        How many there are.
+    one : int
+        The person's number.
+    size : tuple of int
+        The picture's width and height.
+    landmarks : numpy.ndarray, optional
+        float32 (n, 478, 3) to be filled, where they are not to lie in memory.
+    """
+    if landmarks is None:
+        landmarks = np.empty((n, N_LANDMARKS, 3), np.float32)
+    blendshapes = np.full((n, len(ARKIT_NAMES)), np.nan, np.float32)
+    boxes, presence = np.full((n, 4), np.nan, np.float32), np.zeros(n, np.float32)
+    indices, times, cuts = np.zeros(n, np.int64), np.zeros(n), np.zeros(n, bool)
+    for row, frame in enumerate(frames):
+        indices[row], times[row], cuts[row] = frame.index, frame.timestamp_s, frame.is_cut
+        found = next((face for face in frame.faces if face.id == one), None)
+        if found is None:
+            landmarks[row] = np.nan
+            continue
+        landmarks[row], presence[row] = found.face.landmarks, found.face.presence
+        blendshapes[row], boxes[row] = found.face.blendshapes, found.box
+    return FaceTrack(one, indices, times, landmarks, blendshapes, presence, boxes, cuts, size)
 
 
 def track_faces(

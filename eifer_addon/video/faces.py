@@ -25,17 +25,18 @@ _TILE_SHARES = (0.6, 0.3)
 #: So many tiles are searched in a frame without a face, and so often (in frames) the rest.
 _TILES_WHEN_ALONE, _WHOLE_EVERY, _TILE_EVERY = 8, 4, 2
 #: Two boxes that overlap by more than this (of the smaller one) are the same face.
-_SAME_PLACE = 0.5
+SAME_PLACE = 0.5
 #: A newcomer has to be believed in a little more than one who is already known.
 _BIRTH_PRESENCE = 0.7
 #: How much wider than the lost face the first search for it is.
 _NEARBY = 3.0
 _LOOK_EDGE, _LOOK_EVERY, _LOOK_SHARE = 24, 10, 0.2
+LOOK_SIZE = 3 * _LOOK_EDGE**2
 #: Correlation of looks from which on two faces are one person's. Measured on the test clips:
 #: at least 0.55 within 20 s of film, at most 0.41 between nine of ten pairs of people.
 SAME_PERSON = 0.5
 #: One who vanished where a face now is needs to look alike less.
-_SAME_PERSON_THERE, _SOON = 0.2, 30
+SAME_PERSON_THERE, SOON = 0.2, 30
 _THUMBNAIL = 32
 #: A cut changes the mean pixel by so much, and by so many times more than the frames before.
 _CUT_CHANGE, _CUT_TIMES = 14.0, 4.0
@@ -82,6 +83,22 @@ def look_of(image: np.ndarray, face: Face) -> np.ndarray:
     crop = sample(image, face.region(), _LOOK_EDGE, replicate=True).reshape(-1, 3)
     vector = (crop - crop.mean(axis=0)).ravel().astype(np.float64)
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What somebody looks like, to be recognised by.
+
+    Attributes
+    ----------
+    id : int
+        The person's number.
+    vector : numpy.ndarray
+        float64 (LOOK_SIZE,); the product of two is a correlation.
+    """
+
+    id: int
+    vector: np.ndarray
 
 
 @dataclass
@@ -156,6 +173,12 @@ class FaceTracker:
         self.is_cut = False
         self.born: frozenset[int] = frozenset()
 
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """Everybody who was seen by now."""
+        people = sorted(self._here + self._gone, key=lambda person: person.id)
+        return tuple(Look(person.id, person.look) for person in people)
+
     def step(self, image: np.ndarray) -> list[TrackedFace]:
         """The faces in the next frame, uint8 RGB (H, W, 3), those known for longest first."""
         self._now += 1
@@ -195,11 +218,11 @@ class FaceTracker:
         face = face and self._landmarker.read(image, face.region())
         if face is None or face.presence < _BIRTH_PRESENCE:
             return None
-        return face if overlap(box_of(face), found.box) > _SAME_PLACE else None
+        return face if overlap(box_of(face), found.box) > SAME_PLACE else None
 
     @staticmethod
     def _is_taken(box: np.ndarray, people: Sequence[_Person]) -> bool:
-        return any(overlap(box, person.box) > _SAME_PLACE for person in people)
+        return any(overlap(box, person.box) > SAME_PLACE for person in people)
 
     def _regions(self, image: np.ndarray) -> list[Region]:
         """Where to search for newcomers in this frame."""
@@ -234,8 +257,8 @@ class FaceTracker:
         look = look_of(image, face)
         likeness = [float(look @ person.look) for person in self._gone]
         for k, person in enumerate(self._gone):
-            soon = self._now - person.seen <= _SOON and not self.is_cut
-            if soon and overlap(person.box, box_of(face)) > 0 and likeness[k] > _SAME_PERSON_THERE:
+            soon = self._now - person.seen <= SOON and not self.is_cut
+            if soon and overlap(person.box, box_of(face)) > 0 and likeness[k] > SAME_PERSON_THERE:
                 likeness[k] += 1  # before all who look alike elsewhere
         if likeness and max(likeness) > SAME_PERSON:
             person = self._gone.pop(int(np.argmax(likeness)))
