@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import EiferError
+from .fusion import fuse as fuse
 from .live.jobs import find_sources as find_sources
 from .live.jobs import live as live
 from .live.jobs import play as play

@@ -15,6 +15,7 @@ from .spaces import ExpressionSpace, get_space
 
 _KIND = "expression_track"
 _VERSION = 1
+_VISIBILITY = "visibility."
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class ExpressionTrack:
     identity: np.ndarray | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     camera: Camera | None = None
+    visibility: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.timestamps)
@@ -104,6 +106,12 @@ class ExpressionTrack:
                 f"'{self.space.coefficients[column]}'.",
                 "Mark the frame as a gap (confidence 0) and give it finite values.",
             )
+        for region, values in self.visibility.items():
+            if np.shape(values) != (n,):
+                raise EiferError(
+                    f"The visibility of '{region}' has the shape {np.shape(values)}, but the "
+                    f"track has {n} frames."
+                )
 
     def __len__(self) -> int:
         return len(self.timestamps)
@@ -147,6 +155,8 @@ class ExpressionTrack:
             arrays["head_pose"] = self.head_pose.astype(np.float32)
         if self.identity is not None:
             arrays["identity"] = self.identity.astype(np.float32)
+        for region, values in self.visibility.items():
+            arrays[_VISIBILITY + region] = np.asarray(values, np.float32)
         meta: dict[str, Any] = {"space": self.space.name, "provenance": dict(self.provenance)}
         if self.camera is not None:
             meta["camera"] = asdict(self.camera)
@@ -161,6 +171,10 @@ class ExpressionTrack:
                 get_space(meta["space"]), arrays["coefficients"], arrays["timestamps"],
                 arrays["confidence"], arrays.get("head_pose"), arrays.get("identity"),
                 meta["provenance"], _camera(meta.get("camera"), path),
+                {
+                    name.removeprefix(_VISIBILITY): values for name, values in arrays.items()
+                    if name.startswith(_VISIBILITY)
+                },
             )  # fmt: skip
         except KeyError as error:
             raise EiferError(f"{path} lacks the field {error} of an expression track.") from error
