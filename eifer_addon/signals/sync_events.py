@@ -293,7 +293,7 @@ def _result(best: _Line, rival: float, possible: int, chance: float) -> Sync:
     rms = float(np.sqrt(np.mean(best.residuals**2)))
     return Sync(
         best.offset, best.drift * 1e6, min(confidence, 1.0), EVENTS, matched, rms * 1e3,
-        best.error * 1e6, notes,
+        best.error * 1e6, notes, rms * 1e3 / np.sqrt(matched - 1) if matched > 1 else np.inf,
     )  # fmt: skip
 
 

@@ -49,6 +49,8 @@ class Sync:
         Standard error of the drift; infinite where it could not be measured.
     notes : tuple of str
         What else a person should know.
+    error_ms : float
+        Standard error of the offset; infinite where it is not known.
     """
 
     seconds: float
@@ -59,6 +61,7 @@ class Sync:
     residual_ms: float = 0.0
     drift_error_ppm: float = float("inf")
     notes: tuple[str, ...] = ()
+    error_ms: float = float("inf")
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -86,9 +89,12 @@ class Sync:
         return np.asarray((np.asarray(times_s, np.float64) - self.seconds) / self.rate)
 
     def as_document(self) -> dict[str, Any]:
-        """What is stored as JSON; an unknown error of the drift is null."""
-        error = self.drift_error_ppm if np.isfinite(self.drift_error_ppm) else None
-        document = asdict(self) | {"drift_error_ppm": error, "notes": list(self.notes)}
+        """What is stored as JSON; an unknown error is null."""
+        errors = {
+            name: value if np.isfinite(value := getattr(self, name)) else None
+            for name in ("drift_error_ppm", "error_ms")
+        }
+        document = asdict(self) | errors | {"notes": list(self.notes)}
         return {"format_version": FORMAT_VERSION, "kind": "sync", **document}
 
     @classmethod
@@ -99,13 +105,14 @@ class Sync:
                 raise KeyError("kind")
             if int(document["format_version"]) > FORMAT_VERSION:
                 raise EiferError(f"{name} needs a newer EIFER.", "Update the add-on.")
-            error = document.get("drift_error_ppm")
+            drift_error, error = document.get("drift_error_ppm"), document.get("error_ms")
             return cls(
                 float(document["seconds"]), float(document.get("drift_ppm", 0.0)),
                 float(document.get("confidence", 1.0)), str(document.get("method", BY_HAND)),
                 int(document.get("matched", 0)), float(document.get("residual_ms", 0.0)),
-                float("inf") if error is None else float(error),
+                float("inf") if drift_error is None else float(drift_error),
                 tuple(str(note) for note in document.get("notes", ())),
+                float("inf") if error is None else float(error),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EiferError(f"{name} holds no synchronisation.", "Synchronise again.") from error
@@ -133,9 +140,10 @@ class Sync:
         drift = f"drift {self.drift_ppm:+.1f} ppm"
         if np.isfinite(self.drift_error_ppm):
             drift += f" (standard error {self.drift_error_ppm:.1f})"
+        within = f" (within {2 * self.error_ms:.0f} ms)" if np.isfinite(self.error_ms) else ""
         lines = [
             f"Synchronised ({self.method}): the second clock's 0 is at {self.seconds:.4f} s of the "
-            f"first, {drift}, confidence {self.confidence:.2f}{doubt}"
+            f"first{within}, {drift}, confidence {self.confidence:.2f}{doubt}"
         ]
         if self.matched:
             lines.append(f"  {self.matched} agree, {self.residual_ms:.1f} ms apart (RMS)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from .sync_events import event_times, sync_by_events
 from .sync_result import BY_HAND, CURVES, EVENTS, LIGHT, METHODS, Sync
 
 _CURVE_RATE_HZ = 100.0
+#: The error of an offset is told from pieces of this length, near the offset of the whole.
+_PIECE_S, _LEAST_PIECES, _MOST_PIECES, _PIECE_REACH_S = 5.0, 3, 12, 1.0
 _LIMITS = ("longest_s", "tolerance_s", "largest_drift_ppm")
 #: Which options each way takes.
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -105,7 +108,8 @@ def sync_by_curves(
     ----------
     first, second : Recording, Activity or ExpressionTrack
     curve, other_curve : str, optional
-        A muscle, a coefficient, or a channel that holds envelopes; None takes the mean motion.
+        A muscle, a coefficient, or a channel that holds envelopes; None takes the mean motion, of
+        a recording that of its muscles.
     longest_s : float
         Larger offsets are not considered.
 
@@ -121,13 +125,46 @@ def sync_by_curves(
         f"Correlation {found.correlation:.2f}. The offset contains the delay between muscle and "
         "skin, if one side is EMG and the other a face."
     )
-    return Sync(found.seconds + start_a - start_b, 0.0, found.confidence, CURVES, notes=(note,))
+    error_ms = 1e3 * _spread((a, rate_a), (b, rate_b), found.seconds)
+    return Sync(
+        found.seconds + start_a - start_b, 0.0, found.confidence, CURVES, notes=(note,),
+        error_ms=error_ms,
+    )  # fmt: skip
+
+
+def _spread(
+    first: tuple[np.ndarray, float], second: tuple[np.ndarray, float], seconds: float
+) -> float:
+    """Standard error in s of an offset, by how far pieces of the curves differ in it."""
+    (a, rate_a), (b, rate_b) = first, second
+    begin = max(0.0, -seconds)
+    end = min(len(b) / rate_b, len(a) / rate_a - seconds)
+    count = int(np.clip((end - begin) / _PIECE_S, 0, _MOST_PIECES))
+    edges = np.linspace(begin, end, count + 1) if count >= _LEAST_PIECES else np.zeros(0)
+    found = []
+    for start, stop in itertools.pairwise(edges.tolist()):
+        one = a[round((start + seconds) * rate_a) : round((stop + seconds) * rate_a)]
+        other = b[round(start * rate_b) : round(stop * rate_b)]
+        try:
+            found.append(find_offset(one, rate_a, other, rate_b, _PIECE_REACH_S).seconds)
+        except EiferError:
+            # Nothing moves in this piece.
+            continue
+    if len(found) < _LEAST_PIECES:
+        return float("inf")
+    # Robust, because a piece in which little moves may say anything.
+    spread = 1.4826 * float(np.median(np.abs(np.array(found) - np.median(found))))
+    return 1.2533 * spread / float(np.sqrt(len(found)))
 
 
 def _curve(item: Any, name: str | None) -> tuple[float, float, np.ndarray]:
     """First time, rate, and values (n,) that grow with movement."""
+    if isinstance(item, Recording) and name is None:
+        from .convert import to_activity
+
+        item = to_activity(item)
     if isinstance(item, Recording):
-        if name is None or name not in item.channels:
+        if name not in item.channels:
             raise EiferError(
                 f"The recording has no channel '{name}'.",
                 f"Name one of: {', '.join(item.channels)}; or convert it to activity first.",
