@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...eifer_addon.errors import EiferError
-from . import eifer, mediapipe, smirk
+from . import deca, deep3dface, eifer, emoca, focus, mediapipe, smirk
 from .base import Backend, Reconstructor
 
 DEFAULT = mediapipe.BACKEND.name
@@ -16,7 +16,10 @@ DEFAULT = mediapipe.BACKEND.name
 @functools.cache
 def backends() -> Mapping[str, Backend]:
     """All back ends by name, the one that comes with the add-on first."""
-    known = (mediapipe.BACKEND, smirk.BACKEND, eifer.BACKEND)
+    known: tuple[Backend, ...] = (
+        mediapipe.BACKEND, smirk.BACKEND, deca.BACKEND, emoca.BACKEND, deep3dface.BACKEND,
+        focus.BACKEND, eifer.BACKEND,
+    )  # fmt: skip
     return MappingProxyType({backend.name: backend for backend in known})
 
 

@@ -1,0 +1,23 @@
+"""Angles about three axes, as the networks of the Basel Face Model give them, to one rotation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def turn_zyx(angles: np.ndarray) -> np.ndarray:
+    """Axis-angle (n, 3) of Rz·Ry·Rx for angles (n, 3) about x, y and z in radians."""
+    return _turn("ZYX", angles[:, ::-1])
+
+
+def turn_xyz(angles: np.ndarray) -> np.ndarray:
+    """Axis-angle (n, 3) of Rx·Ry·Rz for angles (n, 3) about x, y and z in radians."""
+    return _turn("XYZ", angles)
+
+
+def _turn(order: str, angles: np.ndarray) -> np.ndarray:
+    from scipy.spatial.transform import Rotation
+
+    if len(angles) == 0:
+        return np.zeros((0, 3))
+    return np.asarray(Rotation.from_euler(order, angles).as_rotvec())
