@@ -140,11 +140,11 @@ def _steady_eyes(track: ExpressionTrack, values: np.ndarray, edits: TrackEdits) 
     lids = _lids(track.space)
     for part in stretches(track) if edits.eyelids or edits.gaze else ():
         times, rows = track.timestamps[part], values[part]
+        seen = rows[:, lids].copy() if lids is not None else np.zeros((len(times), 2))
         if edits.eyelids and lids is not None:
-            rows[:, lids] += edits.eyelids * (steady_eyelids(times, rows[:, lids]) - rows[:, lids])
+            rows[:, lids] += edits.eyelids * (steady_eyelids(times, seen) - seen)
         if edits.gaze:
-            closed = rows[:, lids] if lids is not None else np.zeros((len(times), 2))
-            _hold_gaze(times, rows, track.space, closed, edits.gaze)
+            _hold_gaze(times, rows, track.space, seen, edits.gaze)
 
 
 def _smooth(track: ExpressionTrack, values: np.ndarray, edits: TrackEdits) -> None:

@@ -25,7 +25,7 @@ _SACCADE, _SHORTEST_FIXATION_S = 0.12, 0.1
 _DRIFT_HZ = 0.8
 #: How quickly the centre of a fixation follows its frames.
 _FOLLOWING = 0.1
-#: What is seen of gaze behind lids this closed is not gaze.
+#: What is seen of gaze behind lids this closed for a blink is not gaze.
 _HIDDEN = 0.5
 
 
@@ -95,9 +95,13 @@ def steady_gaze(times: np.ndarray, gaze: np.ndarray, lids: np.ndarray) -> np.nda
     gaze : numpy.ndarray
         Sideways is positive to the subject's left for both eyes; 1 is the eye's full range.
     lids : numpy.ndarray
-        (n, 2), 1 is closed; behind closed lids gaze is carried over from both sides.
+        (n, 2) as they were seen, 1 is closed; behind a blink gaze is carried over from both sides.
     """
-    visible = np.flatnonzero(lids.min(axis=1) < _HIDDEN)
+    hidden = np.zeros(len(times), bool)
+    for first, last in runs(lids.min(axis=1) > _HIDDEN):
+        inside = first > 0 and last < len(times)
+        hidden[first:last] = inside and times[last - 1] - times[first] <= _BLINK_S
+    visible = np.flatnonzero(~hidden)
     if len(visible) < 3:
         return gaze
     seen, at = gaze[visible], times[visible]
