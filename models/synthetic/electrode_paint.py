@@ -81,7 +81,7 @@ class _Canvas:
 
     def __init__(self, image: np.ndarray, depth: np.ndarray | None) -> None:
         self.colour = image.astype(np.float32) / 255
-        self.coverage = np.zeros(image.shape[:2], np.float32)
+        self.coverage: np.ndarray = np.zeros(image.shape[:2], np.float32)
         self.depth = depth
 
     def over(
@@ -127,9 +127,9 @@ def paint(image: np.ndarray, glued: Glued, seed: int = 0, depth: np.ndarray | No
     taped = random.uniform(size=n) < _TAPED
     radius = np.sqrt(np.maximum(np.abs(np.linalg.det(glued.axes)), 1e-6)).max()
     light = np.array([_light_at(image, c, radius) for c in glued.centres])
-    for k in np.flatnonzero(glued.visible):
+    for k in np.flatnonzero(glued.visible).tolist():
         _disc(canvas, glued, k, ring * light[k], housing * light[k])
-    for k in np.flatnonzero(glued.visible):
+    for k in np.flatnonzero(glued.visible).tolist():
         course = _course(glued, k, float(turns[k]), sway[k], radius)
         _cable(canvas, course, radius * _CABLE, colours[k] * light[k])
         if taped[k]:
