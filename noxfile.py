@@ -74,8 +74,11 @@ def lint(session: nox.Session) -> None:
     ]
     with session.chdir(package):
         results += [
-            passes(session, "mypy", "--config-file", configuration, "-p", "eifer"),
-            passes(session, "lint-imports", "--no-cache", "--no-logo", "--config", configuration),
+            passes(session, "mypy", "--config-file", configuration, "-p", "eifer", here=True),
+            passes(
+                session, "lint-imports", "--no-cache", "--no-logo", "--config", configuration,
+                here=True,
+            ),  # fmt: skip
         ]
     if not all(results):
         session.error("Something above is to be mended.")
@@ -130,11 +133,11 @@ def check_system(session: nox.Session) -> None:
         session.error(f"Blender's libraries are missing here. Run: {machine.install_line(missing)}")
 
 
-def passes(session: nox.Session, *command: str) -> bool:
+def passes(session: nox.Session, *command: str, here: bool = False) -> bool:
     """Run a check and go on when it fails, so that one run shows everything."""
     try:
         # A tool started in a folder finds the package there.
-        session.run(*command, env={"PYTHONPATH": "."})
+        session.run(*command, env={"PYTHONPATH": "."} if here else {})
     except CommandFailed:
         return False
     return True
@@ -192,7 +195,18 @@ def run_tests(session: nox.Session) -> None:
     build_assets(session)
     label = f"linux_x64-cp{str(session.python).replace('.', '')}"
     session.run("python", ".ci/extension.py", label)
-    session.run("python", "-m", "pytest", *session.posargs)
+    if session.posargs:
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    # Files side by side on two cores; but streams on this machine find each other by its few
+    # multicast ports, so that the live tests come one after the other.
+    beside = passes(
+        session, "python", "-m", "pytest", "-n", "2", "--dist", "loadfile", "tests",
+        "--ignore=tests/live",
+    )  # fmt: skip
+    alone = passes(session, "python", "-m", "pytest", "tests/live")
+    if not (beside and alone):
+        session.error("Tests failed; see above.")
 
 
 def link_package(session: nox.Session) -> Path:
