@@ -72,13 +72,11 @@ def lint(session: nox.Session) -> None:
         passes(session, "ruff", "format", "--check", "."),
         passes(session, "python", ".ci/lengths.py"),
     ]
+    imports = ("lint-imports", "--no-cache", "--no-logo", "--config", configuration)
     with session.chdir(package):
         results += [
             passes(session, "mypy", "--config-file", configuration, "-p", "eifer", here=True),
-            passes(
-                session, "lint-imports", "--no-cache", "--no-logo", "--config", configuration,
-                here=True,
-            ),  # fmt: skip
+            passes(session, *imports, here=True),
         ]
     if not all(results):
         session.error("Something above is to be mended.")
