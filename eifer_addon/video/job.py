@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,18 +14,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import EiferError
-from ..files import sha256_of
+from ..files import cache_folder, write_error
 from ..progress import OnProgress
 from ..spaces import get_space
 from ..track import ExpressionTrack
 from ..version import software_version
 from .decode import PICTURES_HZ, open_video
-from .face_tracks import FaceTrack, FaceTracks, FrameFaces, follow_faces
+from .face_tracks import FaceTrack
 from .film import Video
+from .job_faces import FilmFaces, folder_name, model_sha256, source_of
+from .job_fit import fitted
 from .options import VideoOptions
 
 if TYPE_CHECKING:
     from ..heads.model import HeadModel
+    from .reconstruct_job import Reconstruction
+
+#: The part of the time in which faces are looked for; the fit takes the rest.
+_FACES_PART = 0.8
+#: Work of a process that was killed is taken away after two days.
+_LEFT_S = 2 * 86400.0
 
 
 def video_to_expression(
@@ -50,7 +62,7 @@ def video_to_expression(
     **choices
         See `options.VideoOptions`: ``space``, ``start``, ``stop``, ``step``, ``who``,
         ``max_faces``, ``fit``, ``smoothing``, ``electrodes``, ``fov_deg``, ``workers``,
-        ``state``, ``rate_hz``, ``keep_going``.
+        ``state``, ``model``, ``rate_hz``, ``keep_going``.
 
     Returns
     -------
@@ -64,50 +76,93 @@ def video_to_expression(
         When the file is no video, is damaged, or never shows a face.
     """
     options = VideoOptions.of(choices)
+    reconstructor = _reconstruction(backend, options, head)
     video = open_video(path, rate_hz=options.rate_hz or PICTURES_HZ)
-    faces = _faces(video, options, on_progress, should_stop)
-    if faces.is_gap.all():
-        raise EiferError(
-            f"No face was found in {video.path.name}.",
-            "Choose a film in which a face is seen from the front, larger than a twentieth of "
-            "the picture's height.",
-        )
-    track = _raw(faces)
-    head = _head(head) if options.fit else None
-    return replace(track, provenance=_provenance(video, options, backend, track))
+    source = source_of(video)
+    with _work_folder(options, folder_name(video, options, source)) as folder:
+        film = FilmFaces(video, options, folder, source)
+        first, rest = _shared(on_progress, film.total, reconstructor, options)
+        faces = film.follow(first, should_stop or _never)
+        if faces.is_gap.all():
+            raise EiferError(
+                f"No face was found in {video.path.name}.",
+                "Choose a film in which a face is seen from the front, larger than a twentieth of "
+                "the picture's height.",
+            )
+        if reconstructor is not None:
+            track = reconstructor(video, faces, on_progress, should_stop)
+        elif options.fit:
+            track = fitted(faces, head, options, rest)
+        else:
+            track = _raw(faces)
+    about = _provenance(video, options, backend, track, source["sha256"])
+    about |= {"complete": len(track) >= film.total - len(film.damage)}
+    about |= {"damage": list(film.damage)} if film.damage else {}
+    return replace(track, provenance={**track.provenance, **about})
 
 
-def _head(head: HeadModel | str | Path | None) -> HeadModel:
-    """The head that is fitted."""
-    from ..heads.flame_file import load_flame
-    from ..heads.open_head import load_open_head
-
-    if head is None:
-        return load_open_head()
-    return load_flame(head) if isinstance(head, str | Path) else head
+def _never() -> bool:
+    return False
 
 
-def _faces(
-    video: Video,
-    options: VideoOptions,
+def _shared(
     on_progress: OnProgress | None,
-    should_stop: Callable[[], bool] | None,
-) -> FaceTrack:
-    """The chosen person's face in every frame."""
-    end = video.facts.n_frames if options.stop is None else options.stop
-    total = len(range(options.start, min(end, video.facts.n_frames), options.step))
-    frames: list[FrameFaces] = []
-    for found in follow_faces(
-        video, start=options.start, stop=options.stop, step=options.step,
-        max_faces=options.max_faces, keep_going=options.keep_going,
-    ):  # fmt: skip
-        frames.append(found)
-        if on_progress is not None:
-            on_progress(len(frames), max(total, len(frames)))
-        if should_stop is not None and should_stop():
-            break
-    size = video.facts.width, video.facts.height
-    return FaceTracks(tuple(frames), size, video.path.name).choose(options.who)
+    total: int,
+    reconstructor: Reconstruction | None,
+    options: VideoOptions,
+) -> tuple[Callable[[int], None], Callable[[int, int], None]]:
+    """Progress of the search for faces, and of the fit, as parts of one."""
+    if on_progress is None:
+        return (lambda _: None), (lambda _, __: None)
+    if reconstructor is not None:
+        part = reconstructor.first_part(on_progress) or on_progress
+        return (lambda done: part(done, total)), on_progress
+    if not options.fit:
+        return (lambda done: on_progress(done, total)), on_progress
+    faces = _FACES_PART
+
+    def rest(done: int, n: int) -> None:
+        on_progress(round(total * (faces + (1 - faces) * done / max(n, 1))), total)
+
+    return (lambda done: on_progress(int(faces * done), total)), rest
+
+
+@contextmanager
+def _work_folder(options: VideoOptions, name: str) -> Iterator[Path]:
+    """A folder for the journals, kept after an interruption where the user named one."""
+    base = Path(options.state) if options.state else cache_folder() / "video"
+    _sweep(cache_folder() / "video")
+    folder = base / (name if options.state else f"{name}-{os.getpid()}-{time.monotonic_ns()}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
+    done = False
+    try:
+        yield folder
+        done = True
+    finally:
+        if done or not options.state:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what processes that were killed have left."""
+    for left in folder.glob("*") if folder.is_dir() else ():
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _reconstruction(
+    backend: str, options: VideoOptions, head: HeadModel | str | Path | None
+) -> Reconstruction | None:
+    """The user's reconstructor, None for the back end that comes with the add-on."""
+    if backend == "mediapipe":
+        return None
+    from .reconstruct_job import Reconstruction
+
+    return Reconstruction.of(backend, options, head)
 
 
 def _raw(faces: FaceTrack) -> ExpressionTrack:
@@ -118,13 +173,13 @@ def _raw(faces: FaceTrack) -> ExpressionTrack:
 
 
 def _provenance(
-    video: Video, options: VideoOptions, backend: str, track: ExpressionTrack
+    video: Video, options: VideoOptions, backend: str, track: ExpressionTrack, sha256: str
 ) -> dict[str, Any]:
-    path = video.path
+    about: dict[str, Any] = {"model": "face_landmarker", "model_sha256": model_sha256()}
     return {
-        **track.provenance,
-        "source": path.name,
-        "source_sha256": sha256_of(path) if path.is_file() else "",
+        **({} if "model" in track.provenance else about),
+        "source": video.path.name,
+        "source_sha256": sha256,
         "backend": backend,
         "software_version": software_version(),
         "options": options.to_document(),

@@ -41,6 +41,9 @@ class VideoOptions:
         Processes; None is one for each core, 1 works in this process.
     state : str or None
         A folder in which the work is kept, so that it can go on after an interruption.
+    model : str or None
+        For a back end of the user's: the name of an imported model, or an ONNX file. None is the
+        one that was imported for it.
     rate_hz : float or None
         Frames per second of an image sequence, which has no times of its own.
     keep_going : bool
@@ -59,6 +62,7 @@ class VideoOptions:
     fov_deg: float | None = None
     workers: int | None = None
     state: str | None = None
+    model: str | None = None
     rate_hz: float | None = None
     keep_going: bool = False
 
@@ -80,8 +84,9 @@ class VideoOptions:
         values = dict(choices)
         if isinstance(values.get("who"), list | tuple):
             values["who"] = _place(values["who"])
-        if isinstance(values.get("state"), Path):
-            values["state"] = str(values["state"])
+        for name in ("state", "model"):
+            if isinstance(values.get(name), Path):
+                values[name] = str(values[name])
         options = cls(**values)
         if options.workers is not None and options.workers < 1:
             raise EiferError(f"{options.workers} processes do no work.", "Give at least 1.")

@@ -110,9 +110,10 @@ def _named(model: str) -> Path:
 
 
 def _chosen(rules: Reconstructor) -> Path:
+    usual = models_folder() / f"{rules.name}{_SUFFIX}"
+    if usual.is_file():
+        return usual
     fits = {one.name: one.path for one in installed() if one.backend == rules.name}
-    if rules.name in fits:
-        return fits[rules.name]
     if len(fits) == 1:
         return next(iter(fits.values()))
     if fits:

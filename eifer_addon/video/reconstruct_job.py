@@ -1,0 +1,118 @@
+"""A reconstructor as one of the back ends of `job.video_to_expression`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...models.reconstructors.base import Reconstructor
+from ...models.reconstructors.installed import load_reconstructor
+from ...models.reconstructors.registry import get_backend
+from ...models.sessions import Model
+from ..heads.flame_file import load_flame
+from ..heads.model import HeadModel
+from ..heads.retarget import retarget
+from ..heads.units import basis_name
+from ..progress import OnProgress
+from ..spaces import get_space
+from ..track import ExpressionTrack
+from .face_tracks import FaceTrack
+from .film import Video
+from .options import VideoOptions
+from .reconstruct import reconstruct_faces
+
+#: The search for faces takes about one in so many parts of the time.
+_PARTS = 4
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A back end that is ready before the film is opened, so that a missing model is told at once.
+
+    Attributes
+    ----------
+    rules : Reconstructor
+    network : Model
+    options : VideoOptions
+    head : HeadModel or None
+        The person's head where it is of the reconstructor's basis.
+    """
+
+    rules: Reconstructor
+    network: Model
+    options: VideoOptions
+    head: HeadModel | None = None
+
+    @classmethod
+    def of(
+        cls, backend: str, options: VideoOptions, head: HeadModel | str | Path | None = None
+    ) -> Reconstruction | None:
+        """The reconstructor of that name, None for the back end that comes with the add-on.
+
+        Raises
+        ------
+        EiferError
+            For an unknown name, when its model is missing or does not fit, or when the space of
+            the options needs a head that is not at hand.
+        """
+        if not isinstance(get_backend(backend), Reconstructor):
+            return None
+        rules, network = load_reconstructor(backend, options.model)
+        found = cls(rules, network, options, _head_of(get_space(rules.space).basis, head))
+        found.carried(_still(rules.space))
+        return found
+
+    @staticmethod
+    def first_part(on_progress: OnProgress | None) -> OnProgress | None:
+        """Progress of the search for faces, which the network's follows."""
+        if on_progress is None:
+            return None
+        return lambda done, total: on_progress(done // _PARTS, total)
+
+    def __call__(
+        self,
+        video: Video,
+        faces: FaceTrack,
+        on_progress: OnProgress | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> ExpressionTrack:
+        """The track of one person's face, in the space that the options name.
+
+        Raises
+        ------
+        EiferError
+            When the network fails or a frame is damaged.
+        """
+        rest = None if on_progress is None else _rest(on_progress)
+        track = reconstruct_faces(
+            video, faces, self.rules, self.network, head=self.head, fov_deg=self.options.fov_deg,
+            workers=self.options.workers, keep_going=self.options.keep_going,
+            on_progress=rest, should_stop=should_stop,
+        )  # fmt: skip
+        return self.carried(track)
+
+    def carried(self, track: ExpressionTrack) -> ExpressionTrack:
+        """A track of the reconstructor in the space that the options name."""
+        if self.options.space in {None, "own", track.space.name}:
+            return track
+        return retarget(track, str(self.options.space), source_head=self.head)
+
+
+def _head_of(basis: str, head: HeadModel | str | Path | None) -> HeadModel | None:
+    given = load_flame(head) if isinstance(head, str | Path) else head
+    return given if given is not None and basis_name(given) == basis else None
+
+
+def _still(space: str) -> ExpressionTrack:
+    """A frame of nothing, by which it is known before the work whether a track can be carried."""
+    wanted = get_space(space)
+    return ExpressionTrack(
+        wanted, np.zeros((1, len(wanted)), np.float32), np.zeros(1), np.ones(1, np.float32)
+    )
+
+
+def _rest(on_progress: OnProgress) -> OnProgress:
+    return lambda done, total: on_progress((total + (_PARTS - 1) * done) // _PARTS, total)
