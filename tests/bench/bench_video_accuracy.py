@@ -160,7 +160,7 @@ def _kept(path: Path) -> dict[int, FaceTrack]:
 
 def estimate(method: str, track: FaceTrack) -> np.ndarray:
     """ARKit coefficients (n, 52) of a method, NaN where it saw no face."""
-    if method == "raw":
+    if method == "raw" or track.is_gap.all():
         return track.blendshapes.astype(float)
     from eifer.eifer_addon.video.fit import fit_faces
 
