@@ -18,6 +18,7 @@ from ..errors import EiferError
 from ..files import cache_folder
 from ..processes import Child
 from ..track import ExpressionTrack
+from .job_pool import crash
 from .options import VideoOptions
 
 #: Speed is told over the latest seconds, because the beginning is slower.
@@ -161,7 +162,7 @@ class VideoJob:
 
     def _bury(self, child: Child) -> None:
         if not self._saved and self._failure is None:
-            self._failure = _crash(self.path.name, child)
+            self._failure = crash(self.path.name, child.exit_code, child.last_words())
         child.close(patience_s=0.0)
         self._child = None
         failed = self._failure is not None
@@ -190,19 +191,6 @@ class VideoJob:
             return f"{name} is being opened."
         rest = "" if left is None else f", {speed:.0f} frames/s, {_clock(left)} left"
         return f"{name}: frame {done} of {total}{rest}."
-
-
-def _crash(name: str, child: Child) -> EiferError:
-    """What to say of a child that ended without a word."""
-    code = child.exit_code or 0
-    if code < 0:
-        return EiferError(
-            f"The process that read {name} crashed (signal {-code}): the file is damaged, or "
-            "memory ran out.",
-            "Convert it to H.264 in an mp4 file.",
-        )
-    reason = child.last_words() or "no reason was given"
-    return EiferError(f"The work on {name} ended (exit code {code}): {reason}", "Start it again.")
 
 
 def _clock(seconds: float) -> str:

@@ -107,6 +107,11 @@ class Video(ABC):
         self.damage: list[str] = []
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that the video consists of."""
+        return (self.path,)
+
+    @property
     def entries(self) -> np.ndarray:
         """Numbers of frames at which decoding can begin, int64, increasing."""
         return np.arange(self.facts.n_frames)

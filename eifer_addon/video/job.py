@@ -122,7 +122,7 @@ def _shared(
     faces = _FACES_PART
 
     def rest(done: int, n: int) -> None:
-        on_progress(round(total * (faces + (1 - faces) * done / max(n, 1))), total)
+        on_progress(round(n * faces + (1 - faces) * done), total)
 
     return (lambda done: on_progress(int(faces * done), total)), rest
 

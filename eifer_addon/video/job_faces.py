@@ -1,0 +1,190 @@
+"""The wanted face in every frame of a film: pieces, processes, journals, and whose face it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..assets import asset_path
+from ..errors import Cancelled
+from ..files import sha256_of
+from ..version import software_version
+from .decode import PICTURES_HZ
+from .face_tracks import FaceTrack, choose_face, face_rows
+from .film import Video
+from .job_pool import Pool
+from .job_worker import Following, follow_segment
+from .journal import SUFFIX, is_complete, read_end, usable
+from .landmarker import N_LANDMARKS, FaceLandmarker
+from .options import VideoOptions
+from .segments import Segment, plan, processes
+from .segments_joined import joined_frames
+
+#: So few frames are done before another process is ready.
+_NOT_WORTH_A_PROCESS = 120
+
+
+class FilmFaces:
+    """Follows the faces of a film into a folder and finds the wanted one.
+
+    Parameters
+    ----------
+    video : Video
+    options : VideoOptions
+    folder : pathlib.Path
+        For the journals; what lies there of an earlier run is used.
+    source : mapping
+        What film it is; see `source_of`.
+
+    Attributes
+    ----------
+    total : int
+        Frames that are wanted.
+    damage : tuple of str
+        A sentence for each place of the film that was left out, after `follow`.
+    """
+
+    def __init__(
+        self, video: Video, options: VideoOptions, folder: Path, source: Mapping[str, Any]
+    ) -> None:
+        self._video, self._options, self._folder = video, options, folder
+        self._segments = plan(video, options.start, options.stop, options.step)
+        head = {
+            "source": dict(source), "model": model_sha256(), "software": software_version(),
+            "step": options.step, "max_faces": options.max_faces, "keep_going": options.keep_going,
+        }  # fmt: skip
+        self._how = Following(options.step, options.max_faces, options.keep_going, head)
+        self._paths = [folder / f"{segment.start:08d}{SUFFIX}" for segment in self._segments]
+        self.total = sum(segment.count(options.step) for segment in self._segments)
+        self.damage: tuple[str, ...] = ()
+
+    def follow(self, on_done: Callable[[int], None], should_stop: Callable[[], bool]) -> FaceTrack:
+        """Work, then choose.
+
+        Parameters
+        ----------
+        on_done : callable
+            Called with the number of frames that are done.
+        should_stop : callable
+            When it says True, what is done by then is taken.
+
+        Raises
+        ------
+        EiferError
+            When a frame cannot be decoded, or the wanted face is not there.
+        """
+        left = [
+            (segment, path)
+            for segment, path in zip(self._segments, self._paths, strict=True)
+            if not is_complete(path, self._how.head_of(segment))
+        ]
+        for _, path in left:  # one of another film, or damaged
+            path.unlink(missing_ok=True)
+        todo, paths = [segment for segment, _ in left], [path for _, path in left]
+        before = self.total - sum(self._count(segment) for segment in todo)
+        on_done(before)
+        facts = self._video.facts
+        count = processes(self._options.workers, len(todo), facts.width * facts.height)
+        if count < 2 or self.total < _NOT_WORTH_A_PROCESS:
+            self._alone(todo, paths, lambda done: on_done(before + done), should_stop)
+        else:
+            self._together(count, todo, paths, lambda done: on_done(before + done), should_stop)
+        return self._chosen()
+
+    def _count(self, segment: Segment) -> int:
+        return segment.count(self._options.step)
+
+    def _alone(
+        self,
+        todo: list[Segment],
+        paths: list[Path],
+        on_done: Callable[[int], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        landmarker, before, stopped = FaceLandmarker(), 0, False
+
+        def stop() -> bool:
+            nonlocal stopped
+            stopped = stopped or should_stop()
+            return stopped
+
+        for segment, path in zip(todo, paths, strict=True):
+            if stop():
+                return
+
+            def count(done: int, before: int = before) -> None:
+                on_done(before + done)
+
+            follow_segment(self._video, landmarker, self._how, segment, path, count, stop)
+            before += self._count(segment)
+
+    def _together(
+        self,
+        count: int,
+        todo: list[Segment],
+        paths: list[Path],
+        on_done: Callable[[int], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        whole = {segment.number: self._count(segment) for segment in todo}
+        index = self._folder / "index.npz"
+        self._video.save_index(index)
+        request = {
+            "path": str(self._video.path), "index": str(index),
+            "rate_hz": self._options.rate_hz or PICTURES_HZ, "how": asdict(self._how),
+        }  # fmt: skip
+
+        def counts(done: Mapping[int, int]) -> None:
+            on_done(sum(whole[k] if done[k] < 0 else done[k] for k in done))
+
+        name = self._video.path.name
+        Pool(name, request, count, counts, should_stop).run(todo, paths)
+
+    def _chosen(self) -> FaceTrack:
+        """The wanted person's rows; the landmarks stay on disk."""
+        paths = usable(self._paths)
+        self.damage = tuple(dict.fromkeys(said for path in paths for said in read_end(path).damage))
+        facts = self._video.facts
+        size = facts.width, facts.height
+        n = sum(1 for _ in joined_frames(self._segments, paths))
+        if n == 0:
+            raise Cancelled(f"The work on {self._video.path.name}")
+        one = choose_face(
+            joined_frames(self._segments, paths), size, self._video.path.name, self._options.who
+        )
+        landmarks = np.lib.format.open_memmap(
+            self._folder / "landmarks.npy", "w+", np.float32, (n, N_LANDMARKS, 3)
+        )
+        return face_rows(joined_frames(self._segments, paths), n, one, size, landmarks)
+
+
+def source_of(video: Video) -> dict[str, Any]:
+    """What film it is: file name, size in bytes, and sha256 of all that belongs to it."""
+    files = video.files
+    sums = [sha256_of(file) for file in files]
+    if len(files) > 1:
+        names = "".join(f"{file.name} {one}\n" for file, one in zip(files, sums, strict=True))
+        sums = [hashlib.sha256(names.encode()).hexdigest()]
+    size = sum(file.stat().st_size for file in files)
+    return {"name": video.path.name, "size": size, "sha256": sums[0]}
+
+
+def folder_name(video: Video, options: VideoOptions, source: Mapping[str, Any]) -> str:
+    """A name for the folder of a film's work that no other work has."""
+    choices = {
+        name: value for name, value in asdict(options).items()
+        if name in {"start", "stop", "step", "max_faces", "rate_hz", "keep_going"}
+    }  # fmt: skip
+    text = json.dumps([dict(source), choices, software_version(), model_sha256()], sort_keys=True)
+    return f"{video.path.stem[:40]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def model_sha256() -> str:
+    """Which networks look for faces."""
+    return sha256_of(asset_path("face_landmarker.task"))

@@ -1,0 +1,144 @@
+"""Following the faces of a piece of film: the work itself, and the process that does it.
+
+As a process: ``python -P entry.py video.job_worker REQUEST``; `job_pool` is its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import EiferError
+from ..processes import Parent
+from .decode import open_video
+from .face_tracks import follow_faces
+from .faces import FaceTracker
+from .film import Video
+from .journal import End, JournalWriter
+from .landmarker import FaceLandmarker
+from .segments import Segment
+
+_NAP_S = 0.002
+#: Frames between two reports.
+_TELL_EVERY = 4
+
+
+@dataclass(frozen=True)
+class Following:
+    """How faces are followed.
+
+    Attributes
+    ----------
+    step, max_faces : int
+    keep_going : bool
+        As for `face_tracks.follow_faces`.
+    head : mapping
+        What every journal begins with.
+    """
+
+    step: int
+    max_faces: int
+    keep_going: bool
+    head: Mapping[str, Any]
+
+    def head_of(self, segment: Segment) -> dict[str, Any]:
+        """What the journal of a piece begins with."""
+        return {**self.head, "segment": [segment.start, segment.stop, segment.tail]}
+
+
+def follow_segment(
+    video: Video,
+    landmarker: FaceLandmarker,
+    how: Following,
+    segment: Segment,
+    path: Path,
+    on_count: Callable[[int], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Follow the faces of a piece into its journal.
+
+    Parameters
+    ----------
+    video : Video
+    landmarker : FaceLandmarker
+    how : Following
+    segment : Segment
+    path : pathlib.Path
+        The journal; it gets this name when the piece is complete.
+    on_count : callable
+        Called with the number of the piece's own frames that are done.
+    should_stop : callable
+        Asked after each frame.
+    """
+    tracker = FaceTracker(landmarker, how.max_faces)
+    done = 0
+    with JournalWriter(path, how.head_of(segment)) as journal:
+        stopped = False
+        for frame in follow_faces(
+            video, landmarker, start=segment.start, stop=segment.tail, step=how.step,
+            max_faces=how.max_faces, keep_going=how.keep_going, tracker=tracker,
+        ):  # fmt: skip
+            journal.add(frame)
+            if frame.index < segment.stop:
+                done += 1
+                on_count(done)
+            stopped = should_stop()
+            if stopped:
+                break
+        journal.end(End(not stopped, tuple(video.damage), tracker.looks))
+
+
+def main(arguments: list[str]) -> int:
+    """Follow piece after piece, as the parent asks, until it ends."""
+    parent = Parent()
+    request = json.loads(arguments[0])
+    how = Following(**request["how"])
+    try:
+        video = open_video(
+            request["path"], rate_hz=request["rate_hz"], index=Path(request["index"]), threads=False
+        )
+        landmarker = FaceLandmarker()
+    except EiferError as error:
+        parent.send({"failed": -1, "cause": error.cause, "remedy": error.remedy})
+        return 1
+    parent.send({"ready": True})
+    stopped = False
+
+    def should_stop() -> bool:
+        nonlocal stopped
+        stopped = stopped or parent.ended.is_set() or bool(parent.messages())
+        return stopped
+
+    while not stopped and not parent.ended.is_set():
+        for message in parent.messages():
+            stopped = stopped or "segment" not in message
+            if not stopped:
+                segment, path = Segment(**message["segment"]), Path(message["path"])
+                _work(parent, video, landmarker, how, segment, path, should_stop)
+        time.sleep(_NAP_S)
+    return 0
+
+
+def _work(
+    parent: Parent,
+    video: Video,
+    landmarker: FaceLandmarker,
+    how: Following,
+    segment: Segment,
+    path: Path,
+    should_stop: Callable[[], bool],
+) -> None:
+    def tell(count: int) -> None:
+        if count % _TELL_EVERY == 0:
+            parent.send({"segment": segment.number, "count": count}, droppable=True)
+
+    try:
+        follow_segment(video, landmarker, how, segment, path, tell, should_stop)
+        if not should_stop():
+            parent.send({"finished": segment.number})
+    except EiferError as error:
+        parent.send({"failed": segment.number, "cause": error.cause, "remedy": error.remedy})
