@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FAILED
     print(json.dumps(result.values, indent=2) if options.json else result.text)
-    return DONE
+    return FAILED if result.failed else DONE
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli
 
 from __future__ import annotations
 
-from . import calibrate, demo, emg, export, inspect, live, models, play, rig, sources, sync
+from . import calibrate, demo, emg, export, inspect, live, models, play, rig, sources, sync, video
 from . import map as muscle_map
 from .base import Verb
 
@@ -22,5 +22,6 @@ VERBS: dict[str, Verb] = {
     "sources": sources,
     "play": play,
     "live": live,
+    "video": video,
     "models": models,
 }

@@ -25,10 +25,13 @@ class Result:
         For a person.
     values : dict
         The same as JSON-serialisable values, for ``--json``.
+    failed : bool
+        Whether a part of the work failed, which the exit code says.
     """
 
     text: str
     values: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
 
 
 class Verb(Protocol):

@@ -1,0 +1,203 @@
+"""``eifer video``: films of faces become tracks, tables and renders, on cores or on a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import api
+from ..progress import ProgressBar
+from ..video_render import STYLES
+from .base import Result, positive, require_blender
+from .choices import face, whole_from
+
+HELP = "Turn videos of faces into expression tracks, tables for researchers, and renders."
+EXAMPLE = "eifer video films/*.mp4 --out results --render"
+_KEPT = (
+    "name", "path", "state", "sentence", "frames", "face_frames", "gaps", "mean_confidence",
+    "frames_per_s", "seconds", "host", "files",
+)  # fmt: skip
+_TOLD_EVERY_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="videos, folders of videos, image sequences, or "
+        "patterns with * (in quotation marks)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder that gets a folder for "
+        "each video; what is done there already is skipped",
+    )  # fmt: skip
+    add_video_arguments(parser)
+    parser.add_argument(
+        "--render", nargs="?", const="beside", choices=tuple(STYLES), metavar="STYLE",
+        help="also make a .blend and a film of each: "
+        + ", ".join(f"{name} ({words})" for name, words in STYLES.items()),
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", type=whole_from(16), default=720, help="longer side of renders (default 720)"
+    )
+    parser.add_argument("--engine", choices=("workbench", "cycles"), default="workbench")
+    parser.add_argument(
+        "--workers", type=whole_from(1), metavar="N", help="processes (default: one per core)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="give the videos to a Dask cluster instead, e.g. "
+        "tcp://node1:8786; its workers must see the same files",
+    )  # fmt: skip
+    parser.add_argument(
+        "--attempts", type=whole_from(1), default=3, metavar="N",
+        help="how often a video is begun again after its process died (default 3)",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="make again what is done already")
+
+
+def add_video_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments for how a video is reconstructed, which `compare` has too."""
+    parser.add_argument(
+        "--backend", default="mediapipe", help="reconstructor: mediapipe, or one that 'eifer "
+        "models import' has brought (default: mediapipe)",
+    )  # fmt: skip
+    add_shared_arguments(parser)
+
+
+def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a video that do not depend on the reconstructor."""
+    parser.add_argument("--head", type=Path, help="a FLAME pickle or npz (default: the open head)")
+    parser.add_argument(
+        "--face", type=face, default="largest", metavar="WHICH", help="largest, central, a "
+        "person's number, or FRAME,X,Y for who is there in pixels (default: largest)",
+    )  # fmt: skip
+    parser.add_argument("--start", type=whole_from(0), default=0, help="first frame (default 0)")
+    parser.add_argument("--stop", type=whole_from(1), help="the frame after the last one")
+    parser.add_argument(
+        "--step", type=whole_from(1), default=1, help="take every how-many-th frame (default 1)"
+    )
+    parser.add_argument(
+        "--smoothing", type=float, metavar="S", help="strength of the smoothing, 0 for none"
+    )
+    parser.add_argument(
+        "--electrodes", metavar="SCHEME", help="electrodes on the face (fridlund or kuramoto), "
+        "whose places are trusted less",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fov", type=positive, metavar="DEG", help="vertical angle of view of the camera, if known"
+    )
+    parser.add_argument("--rate", type=positive, help="frames per second of an image sequence")
+    parser.add_argument(
+        "--keep-going", action="store_true", help="leave damaged places of a file out"
+    )
+
+
+def video_choices(options: argparse.Namespace) -> dict[str, Any]:
+    """What was chosen, for `api.video_to_expression`, without what is the default."""
+    given = {
+        "who": options.face, "start": options.start, "stop": options.stop, "step": options.step,
+        "smoothing": options.smoothing, "electrodes": options.electrodes, "fov_deg": options.fov,
+        "rate_hz": options.rate, "keep_going": options.keep_going,
+    }  # fmt: skip
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Do what is left of the batch and tell what became of each video."""
+    render = None
+    if options.render:
+        if not options.scheduler:
+            require_blender()
+        render = {"style": options.render, "size": options.size, "engine": options.engine}
+    teller = _Teller()
+    result = api.video_batch(
+        options.files, options.out, backend=options.backend, head=options.head, render=render,
+        scheduler=options.scheduler, workers=options.workers, attempts=options.attempts,
+        overwrite=options.overwrite, on_news=teller, **video_choices(options),
+    )  # fmt: skip
+    reports = [{name: one.get(name) for name in _KEPT} for one in result.reports]
+    text = "\n".join([*table_of(result.reports), "", _sum(result), f"table: {result.table}"])
+    values = {"out": str(options.out), "table": str(result.table), "clips": reports}
+    return Result(text, values, failed=bool(result.failed))
+
+
+def table_of(reports: Sequence[dict[str, Any]]) -> list[str]:
+    """The lines of the table at the end: a row for each video, numbers to the right."""
+    heads = ("clip", "frames", "face", "gaps", "confidence", "frames/s", "result")
+    rows = [heads, *(_row(one) for one in reports)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
+        lines.append("  ".join([*cells, row[-1]]))
+    return lines
+
+
+def _row(report: dict[str, Any]) -> tuple[str, ...]:
+    """A video's cells; without numbers where it failed before there were any."""
+
+    def cell(name: str, form: str) -> str:
+        value = report.get(name)
+        return format(value, form) if isinstance(value, int | float) else "-"
+
+    words = {"done": "done", "skipped": "done before"}
+    result = words.get(report["state"]) or f"failed: {report.get('sentence', '')}"
+    return (
+        str(report["name"]), cell("frames", "d"), cell("face_frames", "d"), cell("gaps", "d"),
+        cell("mean_confidence", ".2f"), cell("frames_per_s", ".1f"), result,
+    )  # fmt: skip
+
+
+def _sum(result: api.BatchResult) -> str:
+    counts = {name: sum(one["state"] == name for one in result.reports)
+              for name in ("done", "skipped", "failed")}  # fmt: skip
+    words = f"{counts['done']} done"
+    words += f", {counts['skipped']} done before" if counts["skipped"] else ""
+    return words + (f", {counts['failed']} failed" if counts["failed"] else "")
+
+
+class _Teller:
+    """Says on standard error what happens: a bar for one video, lines for many."""
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar | None = None
+        self._frames: dict[str, tuple[int, int]] = {}
+        self._many, self._told_s = False, 0.0
+
+    def __call__(self, kind: str, values: dict[str, Any]) -> None:
+        """As `on_news` of `api.video_batch`."""
+        if kind == "workers":
+            self._many = True
+            self._say(f"{values['workers']} processes are at work.")
+        elif kind == "report":
+            self._frames.pop(values["name"], None)
+            words = values["sentence"] if values["state"] == "failed" else _numbers(values)
+            self._say(f"{values['name']}: {words}")
+        elif self._many:
+            self._hear(values)
+        else:
+            self._bar = self._bar or ProgressBar(values["name"])
+            self._bar(values["done"], values["total"])
+
+    def _hear(self, values: dict[str, Any]) -> None:
+        self._frames[values["name"]] = values["done"], values["total"]
+        now = time.monotonic()
+        if now - self._told_s > _TOLD_EVERY_S:
+            self._told_s = now
+            parts = [f"{name} {done}/{total}" for name, (done, total) in self._frames.items()]
+            self._say("  frames: " + ", ".join(sorted(parts)))
+
+    @staticmethod
+    def _say(line: str) -> None:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def _numbers(report: dict[str, Any]) -> str:
+    if report["state"] == "skipped":
+        return "done before"
+    return f"{report['face_frames']} of {report['frames']} frames show the face"
