@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from face_films import Placed, background, film_of, portraits
 from film_writer import write_film
-from PIL import Image
 
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.video.decode import open_video
 from eifer.eifer_addon.video.face_tracks import FaceTracks, track_faces
 from eifer.eifer_addon.video.faces import CutDetector
 from eifer.eifer_addon.video.landmarker import FaceLandmarker
-
-WIDE, HIGH = 640, 360
-#: Where a portrait stands in a frame: which one, its centre, and its edge in pixels.
-Placed = tuple[int, float, float, int]
 
 
 @pytest.fixture(scope="module")
@@ -30,23 +25,7 @@ def landmarker(test_data: Path) -> FaceLandmarker:
 @pytest.fixture(scope="module")
 def portrait(test_data: Path) -> Callable[[int, int], np.ndarray]:
     """A function that gives a portrait by number, at a size in pixels."""
-    folder = test_data / "images" / "faker_CC0"
-    paths = [
-        sorted((folder / sex / "512").iterdir())[k] for k in (3, 8) for sex in ("female", "male")
-    ]
-
-    @cache
-    def read(number: int, edge: int) -> np.ndarray:
-        picture = Image.open(paths[number]).convert("RGB")
-        return np.array(picture.resize((edge, edge), Image.Resampling.LANCZOS))
-
-    return read
-
-
-def background(width: int = WIDE, height: int = HIGH, seed: int = 0) -> np.ndarray:
-    """Blurred blobs of colour, without a face."""
-    blobs = np.random.default_rng(seed).integers(40, 200, (6, 9, 3), dtype=np.uint8)
-    return np.array(Image.fromarray(blobs).resize((width, height), Image.Resampling.BICUBIC))
+    return portraits(test_data)
 
 
 @pytest.fixture
@@ -58,17 +37,7 @@ def film(
     def make(
         scenes: Sequence[Sequence[Placed]], grounds: Sequence[int] | None = None, **options: int
     ) -> FaceTracks:
-        pictures = []
-        for k, scene in enumerate(scenes):
-            picture = background(seed=grounds[k] if grounds else 0)
-            for number, x, y, edge in scene:
-                left, top = round(x - edge / 2), round(y - edge / 2)
-                x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + edge, WIDE), top + edge
-                if x1 > x0:
-                    part = portrait(number, edge)[: HIGH - top, x0 - left : x1 - left]
-                    picture[y0:y1, x0:x1] = part
-            pictures.append(picture)
-        video = open_video(write_film(tmp_path / "film.mp4", pictures))
+        video = open_video(film_of(tmp_path / "film.mp4", portrait, scenes, grounds))
         return track_faces(video, landmarker, **options)
 
     return make
