@@ -7,6 +7,9 @@ into inert placeholders, which hold what they are given and do nothing.
 
 from __future__ import annotations
 
+import pickle
+import struct
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 
 #: EMOCA's checkpoint, the largest, holds its optimiser's state beside two ResNet50.
 MAX_BYTES = 4 << 30
+#: Everything that torch raises for damaged bytes, besides `pickle.UnpicklingError`.
+_DAMAGE = (
+    RuntimeError, ValueError, EOFError, OSError, KeyError, IndexError, TypeError, AttributeError,
+    AssertionError, ImportError, OverflowError, struct.error, zipfile.BadZipFile,
+)  # fmt: skip
 #: Containers in containers, at most.
 _MAX_DEPTH = 8
 #: Objects of these packages stand for settings and are never needed.
@@ -177,7 +185,7 @@ def load_strictly(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], 
     Raises
     ------
     EiferError
-        Naming what is missing, unexpected or of another shape.
+        Naming what is missing, unexpected, of another shape or not a number.
     """
     wanted = module.state_dict()
     # Checkpoints of before 2018 do not count their batches, and nothing depends on it.
@@ -190,10 +198,16 @@ def load_strictly(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], 
         for key in wanted
         if key in tensors and tensors[key].shape != wanted[key].shape
     ]
+    damaged = [
+        key
+        for key, value in tensors.items()
+        if value.is_floating_point() and not value.isfinite().all()
+    ]
     complaints = [
         f"{len(names)} {words} ({some(names)})"
         for names, words in (
             (missing, "missing"), (extra, "unexpected"), (shapes, "of another shape"),
+            (damaged, "with values that are not numbers"),
         )
         if names
     ]  # fmt: skip
@@ -260,7 +274,7 @@ def _placeholders(torch: Any, path: Path) -> list[tuple[type, str]]:
     """Inert classes for the settings in the file; refuses a file that names anything else."""
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except (RuntimeError, ValueError, OSError, EOFError, KeyError, AttributeError):
+    except (pickle.UnpicklingError, *_DAMAGE):
         return []  # an old format: whatever it names is refused when it is loaded
     foreign = [
         name for name in named if name.partition(".")[0] not in _HARMLESS and name not in _LAYERS
@@ -281,10 +295,10 @@ def _hostile(path: Path, what: str) -> EiferError:
 
 
 def _load(torch: Any, path: Path) -> Any:
-    import pickle
-
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch warns of formats that it then refuses
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = str(error)
         if "Unsupported global" in found or "GLOBAL" in found:
@@ -293,10 +307,7 @@ def _load(torch: Any, path: Path) -> Any:
         raise _damaged(path) from error
     except MemoryError as error:
         raise EiferError(f"There is not enough memory for {path.name}.") from error
-    except (
-        RuntimeError, ValueError, EOFError, OSError, KeyError, IndexError, TypeError,
-        AttributeError, AssertionError, ImportError, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
+    except _DAMAGE as error:
         raise _damaged(path) from error
 
 

@@ -59,7 +59,10 @@ def encoders(tensors: Mapping[str, torch.Tensor], where: str) -> torch.nn.Module
     where : str
         The file, for the sentence of an error.
     """
-    module = _network()()
+    # Without memory at first: random weights that are filled anyway would take longer than reading.
+    with need("torch").device("meta"):
+        empty = _network()()
+    module: torch.nn.Module = empty.to_empty(device="cpu")
     load_strictly(module, tensors, where)
     return module
 
