@@ -147,9 +147,10 @@ def synchronise(first: Any, second: Any, *, method: str | None = None, **options
     first : Recording or Activity
     second : Recording, Activity, ExpressionTrack or path-like
         A path is a video's.
-    method : {"events", "light", "curves", "by hand"}, optional
+    method : {"events", "light", "curves", "by hand", "start"}, optional
         None takes what the options are for: ``light`` for a video; ``events`` with ``event`` or
-        ``trigger``; ``by hand`` with ``seconds``; else ``curves``.
+        ``trigger``; ``by hand`` with ``seconds``; else ``curves``. With ``start``, `event` or
+        `trigger` marks the beginning, or each frame, of a film or its track.
     **options
         ``event``, ``other_event`` (names), ``trigger``, ``other_trigger`` (channels);
         ``rectangle`` (x, y, width, height) and ``exposure`` of a light; ``curve`` and

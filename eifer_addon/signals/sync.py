@@ -56,7 +56,8 @@ def find_offset(
     Parameters
     ----------
     first, second : numpy.ndarray
-        (n,) and (m,), any units; larger means more in both.
+        (n,) and (m,), or (n, k) and (m, k) for k curves each that belong together, any units;
+        larger means more in both. Curves that do not change on one side are left out.
     first_rate_hz, second_rate_hz : float
         Their rates.
     longest_s : float
@@ -72,10 +73,20 @@ def find_offset(
         When a curve does not change, is shorter than two seconds, or is not finite.
     """
     rate = max(_LEAST_RATE_HZ, first_rate_hz, second_rate_hz)
-    a = _prepared(first, first_rate_hz, rate, "first")
-    b = _prepared(second, second_rate_hz, rate, "second")
+    one, other = (np.asarray(c, np.float64) for c in (first, second))
+    if one.ndim == other.ndim == 2:
+        one, other = _changing(one, other)
+    curves = [
+        (_prepared(a, first_rate_hz, rate, "first"), _prepared(b, second_rate_hz, rate, "second"))
+        for a, b in zip(np.atleast_2d(one.T), np.atleast_2d(other.T), strict=True)
+    ]
+    a, b = curves[0]
     least = max(_LEAST_OVERLAP_S * rate, _LEAST_OVERLAP_PART * min(len(a), len(b)))
-    lags, values, overlap = _correlations(a, b, round(least))
+    found = [_correlations(a, b, round(least)) for a, b in curves]
+    # A curve that moves much is better known than one that hardly moves.
+    sizes = [float(a.std() * b.std()) for a, b in curves]
+    lags, overlap = found[0][0], found[0][2]
+    values = np.average([values for _, values, _ in found], axis=0, weights=sizes)
     near = np.abs(lags) <= longest_s * rate
     lags, values, overlap = lags[near], values[near], overlap[near]
     # Two short pieces agree by chance more easily than two long ones.
@@ -86,6 +97,13 @@ def find_offset(
     rival = float(score[aside].max(initial=0.0)) / max(float(score[best]), 1e-12)
     confidence = max(peak, 0.0) * (1.0 - min(rival, 1.0) ** 2)
     return Offset((float(lags[best]) + part) / rate, min(peak, 1.0), min(confidence, 1.0))
+
+
+def _changing(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The columns that change on both sides; the first one where there are none."""
+    moving = np.flatnonzero((np.ptp(first, axis=0) > 0) & (np.ptp(second, axis=0) > 0))
+    kept = moving if len(moving) else np.array([0])
+    return first[:, kept], second[:, kept]
 
 
 def _prepared(curve: np.ndarray, rate_hz: float, wanted_hz: float, name: str) -> np.ndarray:

@@ -17,8 +17,8 @@ from .activity import Activity
 from .recording import Recording
 
 FORMAT_VERSION = 1
-EVENTS, LIGHT, CURVES, BY_HAND = "events", "light", "curves", "by hand"
-METHODS = (EVENTS, LIGHT, CURVES, BY_HAND)
+EVENTS, LIGHT, CURVES, BY_HAND, START = "events", "light", "curves", "by hand", "start"
+METHODS = (EVENTS, LIGHT, CURVES, BY_HAND, START)
 #: Below this a person should look at the result before relying on it.
 DOUBTFUL_BELOW = 0.5
 Item = TypeVar("Item", Recording, Activity, ExpressionTrack)
@@ -40,7 +40,7 @@ class Sync:
     confidence : float
         0 to 1; under 0.5 somebody should look.
     method : str
-        ``"events"``, ``"light"``, ``"curves"`` or ``"by hand"``.
+        ``"events"``, ``"light"``, ``"curves"``, ``"by hand"`` or ``"start"``.
     matched : int
         Events or edges that agree; 0 for other methods.
     residual_ms : float

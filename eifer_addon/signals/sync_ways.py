@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from .edges import Edges, trigger_edges
 from .recording import Recording
 from .sync import find_offset
 from .sync_events import event_times, sync_by_events
-from .sync_result import BY_HAND, CURVES, EVENTS, LIGHT, METHODS, Sync
+from .sync_result import BY_HAND, CURVES, EVENTS, LIGHT, METHODS, START, Sync
+from .sync_start import sync_by_start
 
 _CURVE_RATE_HZ = 100.0
 #: The error of an offset is told from pieces of this length, near the offset of the whole.
@@ -28,6 +30,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     LIGHT: ("event", "trigger", "rectangle", "exposure", *_LIMITS),
     CURVES: ("curve", "other_curve", "longest_s"),
     BY_HAND: ("seconds", "drift_ppm"),
+    START: ("event", "trigger"),
 }
 
 
@@ -51,6 +54,9 @@ def synchronise(first: Any, second: Any, *, method: str | None = None, **options
         return Sync(float(given["seconds"]), float(given.get("drift_ppm", 0.0)))
     if chosen == CURVES:
         return sync_by_curves(first, second, **given)
+    if chosen == START:
+        own = _edges(first, given.get("event"), given.get("trigger"), "first")
+        return sync_by_start(own, _frame_times(second))
     limits = {name: given[name] for name in _LIMITS if name in given}
     if chosen == LIGHT:
         return _by_light(first, second, given, limits)
@@ -83,6 +89,17 @@ def _edges(item: Any, event: str | None, trigger: str | None, side: str) -> Edge
         return trigger_edges(item, trigger)
     what = "events" if event is not None else "trigger channels"
     raise EiferError(f"The {side} side has no {what}.", "Synchronise by curves, light or by hand.")
+
+
+def _frame_times(film: Any) -> np.ndarray:
+    """The times of a film's frames, of its track or of the file."""
+    if isinstance(film, ExpressionTrack):
+        return film.timestamps
+    if not isinstance(film, str | Path):
+        raise EiferError("Only a film has a first frame.", "Synchronise by events or curves.")
+    from ..video.brightness import Rectangle, read_brightness
+
+    return read_brightness(film, (Rectangle(0, 0, 2, 2),)).times_s
 
 
 def _by_light(first: Any, video: Any, given: dict[str, Any], limits: dict[str, Any]) -> Sync:
@@ -118,8 +135,12 @@ def sync_by_curves(
     Sync
         The offset holds the electro-mechanical delay, where one side is EMG and the other a face.
     """
+    if curve is None and other_curve is None:
+        first, second = _comparable(first, second)
     start_a, rate_a, a = _curve(first, curve)
     start_b, rate_b, b = _curve(second, other_curve)
+    if a.ndim != b.ndim:
+        a, b = (c if c.ndim == 1 else _motion(c) for c in (a, b))
     found = find_offset(a, rate_a, b, rate_b, longest_s)
     note = (
         f"Correlation {found.correlation:.2f}. The offset contains the delay between muscle and "
@@ -157,14 +178,46 @@ def _spread(
     return 1.2533 * spread / float(np.sqrt(len(found)))
 
 
-def _curve(item: Any, name: str | None) -> tuple[float, float, np.ndarray]:
-    """First time, rate, and values (n,) that grow with movement."""
-    if isinstance(item, Recording) and name is None:
-        from .convert import to_activity
+def _comparable(first: Any, second: Any) -> tuple[Any, Any]:
+    """Recordings as activity, and activity beside a face as what it would do to the face."""
+    from .convert import to_activity
 
-        item = to_activity(item)
+    first, second = (
+        to_activity(item) if isinstance(item, Recording) else item for item in (first, second)
+    )
+    faces = [item for item in (first, second) if isinstance(item, ExpressionTrack)]
+    if len(faces) == 1:
+        from ...models.emg2exp import emg_to_expression
+
+        first, second = (
+            emg_to_expression(item) if isinstance(item, Activity) else item
+            for item in (first, second)
+        )
+    if isinstance(first, ExpressionTrack) and isinstance(second, ExpressionTrack):
+        shared = first.space.name == second.space.name
+        return (first, second) if shared else (_Whole(first), _Whole(second))
+    return first, second
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A track of which only the motion of the whole face can be compared."""
+
+    track: ExpressionTrack
+
+
+def _motion(values: np.ndarray) -> np.ndarray:
+    """How far all columns (n, k) together are from where they usually are, (n,)."""
+    return np.asarray(np.abs(values - np.median(values, axis=0)).mean(axis=1))
+
+
+def _curve(item: Any, name: str | None) -> tuple[float, float, np.ndarray]:
+    """First time, rate, and values (n,), or (n, k) of a track, that grow with movement."""
+    if isinstance(item, _Whole):
+        start, rate, values = _curve(item.track, None)
+        return start, rate, _motion(values)
     if isinstance(item, Recording):
-        if name not in item.channels:
+        if name is None or name not in item.channels:
             raise EiferError(
                 f"The recording has no channel '{name}'.",
                 f"Name one of: {', '.join(item.channels)}; or convert it to activity first.",
@@ -186,9 +239,9 @@ def _curve(item: Any, name: str | None) -> tuple[float, float, np.ndarray]:
     if seen.sum() < 2:
         raise EiferError("The track has fewer than two frames with confidence.", "Choose another.")
     times, values = item.timestamps[seen], item.coefficients[seen].astype(np.float64)
-    if name is not None:
-        curve = values[:, known.index(name)]
-    else:
-        curve = np.abs(values - np.median(values, axis=0)).mean(axis=1)
     grid = np.arange(times[0], times[-1], 1.0 / _CURVE_RATE_HZ)
-    return float(times[0]), _CURVE_RATE_HZ, np.interp(grid, times, curve)
+    if name is not None:
+        curve = np.interp(grid, times, values[:, known.index(name)])
+        return float(times[0]), _CURVE_RATE_HZ, curve
+    columns = [np.interp(grid, times, column) for column in values.T]
+    return float(times[0]), _CURVE_RATE_HZ, np.stack(columns, axis=1)

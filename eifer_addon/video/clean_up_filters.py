@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from ..track import ExpressionTrack
@@ -13,7 +15,7 @@ _REACH = 3.0
 #: A frame of low confidence counts this little at least.
 _LEAST_WEIGHT = 0.05
 #: Where a video's provenance tells of camera cuts: times in s at which another shot begins.
-CUTS = "cuts_s"
+CUTS = "cuts"
 
 
 def sigma_of(cutoff_hz: float) -> float:
@@ -29,7 +31,9 @@ def stretches(track: ExpressionTrack) -> list[slice]:
     steps = np.diff(track.timestamps)
     usual = float(np.median(steps)) if len(steps) else 1.0
     parted = (steps > _LONGEST_STEP * usual) | (seen[1:] != seen[:-1])
-    cuts = np.asarray(track.provenance.get(CUTS, ()), np.float64)
+    told = track.provenance.get(CUTS, ())
+    # A take's note holds the list as JSON.
+    cuts = np.asarray(json.loads(told) if isinstance(told, str) else told, np.float64)
     at = np.searchsorted(track.timestamps, cuts - 0.25 * usual)
     parted[at[(at > 0) & (at < len(seen))] - 1] = True
     edges = [0, *(np.flatnonzero(parted) + 1), len(seen)]

@@ -106,7 +106,7 @@ def test_nothing_is_smeared_over_gaps_and_cuts(kind: str) -> None:
     elif kind == "missing":
         keep[95:105] = False
     else:
-        provenance["cuts_s"] = [100 / FPS]
+        provenance["cuts"] = [100 / FPS]
     track = ExpressionTrack(
         ARKIT52, track.coefficients[keep], track.timestamps[keep], confidence[keep],
         provenance=provenance,
