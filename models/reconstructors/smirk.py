@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .base import Decoded, Reconstructor, box_to_square, numbered, seen_weakly, square_to_crop
+from .warp import warp
 
 #: The crop is so much wider than the box around all landmarks.
 _CROP_SCALE = 1.4
@@ -20,6 +21,11 @@ def crop(landmarks: np.ndarray) -> np.ndarray:
     """The similarity (2, 3) to the crop: 1.4 times the box around all landmarks."""
     points = landmarks[:, :2].astype(np.float64)
     return square_to_crop(box_to_square(points.min(axis=0), points.max(axis=0), _CROP_SCALE))
+
+
+def cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """The crop in whole grey levels, cut off below the point as the authors' code does."""
+    return np.floor(warp(image, matrix, size))
 
 
 def decode(rows: np.ndarray) -> Decoded:
@@ -44,6 +50,7 @@ BACKEND = Reconstructor(
     source="the authors' page georgeretsi.github.io/smirk, section Code",
     outputs=numbered(**GROUPS),
     crop=crop,
+    cut=cut,
     decode=decode,
     signs=("smirk_encoder.", "smirk_generator."),
 )
