@@ -22,6 +22,8 @@ from ..eifer_addon.scene import (
     panels,
     preferences,
     properties,
+    video_panel,
+    video_settings,
 )
 from . import (
     add_head,
@@ -32,6 +34,7 @@ from . import (
     export_track,
     import_recording,
     import_track,
+    import_video,
     live_calibrate,
     live_connect,
     live_montage,
@@ -39,6 +42,7 @@ from . import (
     live_sources,
     live_takes,
     muscle_map,
+    video_film,
 )
 
 #: In order of registration; the reverse takes them away.
@@ -55,6 +59,14 @@ CLASSES: tuple[type, ...] = (
     import_recording.EIFER_FH_recording,
     import_track.EIFER_OT_import_track,
     import_track.EIFER_FH_track,
+    *video_settings.CLASSES,
+    import_video.EIFER_OT_run_video,
+    import_video.EIFER_OT_import_video,
+    import_video.EIFER_OT_resume_video,
+    import_video.EIFER_OT_stop_video,
+    import_video.EIFER_FH_video,
+    video_film.EIFER_OT_show_film,
+    video_film.EIFER_OT_add_film,
     export_track.EIFER_OT_export_track,
     explain_channel.EIFER_OT_explain_channel,
     edit_take.EIFER_OT_remake_take,
@@ -95,6 +107,7 @@ CLASSES: tuple[type, ...] = (
     channel_list.EIFER_UL_channels,
     channel_list.VIEW3D_PT_eifer_channels,
     edit_panel.VIEW3D_PT_eifer_take_edits,
+    video_panel.VIEW3D_PT_eifer_video,
     muscle_panel.VIEW3D_PT_eifer_muscles,
 )
 _MENUS = (
@@ -122,6 +135,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.add_state()
+    video_settings.add_state()
     edit_settings.add_settings()
     live_settings.add_settings(live_timer.on_follow)
     live_timer.register()
@@ -144,6 +158,7 @@ def unregister() -> None:
     live_timer.unregister()
     live_settings.remove_settings()
     edit_settings.remove_settings()
+    video_settings.remove_state()
     properties.remove_state()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

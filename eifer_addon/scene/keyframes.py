@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, Literal
 
 import bpy
@@ -103,6 +104,7 @@ def replace_keys(
     obj: bpy.types.Object,
     action: bpy.types.Action,
     track: ExpressionTrack,
+    head_bone: Literal["root", "neck"] | None = "root",
 ) -> None:
     """Make the keys of the take that a head plays again, in the same action and slots.
 
@@ -119,6 +121,8 @@ def replace_keys(
         The take that it plays.
     track : ExpressionTrack
         In a space that the head takes; time 0 stays where it was.
+    head_bone : {"root", "neck"} or None
+        As for :func:`apply_track`.
 
     Raises
     ------
@@ -128,7 +132,7 @@ def replace_keys(
     usable = track.confidence > 0
     if not usable.any():
         raise EiferError("The track holds no usable frame.", "Choose another recording.")
-    channels, left_over = channels_of(obj, track, "root")
+    channels, left_over = channels_of(obj, track, head_bone)
     start = float(action[f"{PREFIX}frame_start"])
     scene = context.scene
     frames = start + track.timestamps[usable] * (scene.render.fps / scene.render.fps_base)
@@ -234,6 +238,8 @@ def note_provenance(
         "frames": len(track), "gaps": int(np.sum(track.confidence <= 0)),
         "duration_s": track.duration_s,
     }  # fmt: skip
+    if track.camera is not None:
+        notes["camera"] = asdict(track.camera)
     for key, value in notes.items():
         action[f"{PREFIX}{key}"] = storable(value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import bpy
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..errors import EiferError
 from ..spaces import ARKIT52, ExpressionSpace, get_space
-from ..track import ExpressionTrack
+from ..track import Camera, ExpressionTrack
 from .actions import curves, playing
 from .controls import armature_of, head_of, metadata
 from .drivers import key_path
@@ -60,8 +61,8 @@ def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> Expr
     -------
     ExpressionTrack
         One frame per keyed moment, in the space that the take was written in; with the head pose
-        where the take moves the root or the neck. A film's take also gives its gaps and its
-        confidence.
+        where the take moves the root or the neck. A film's take also gives its gaps, its
+        confidence and the camera.
 
     Raises
     ------
@@ -94,8 +95,17 @@ def track_from_object(context: bpy.types.Context, obj: bpy.types.Object) -> Expr
     seconds = (frames.astype(np.float64) - float(notes["frame_start"])) / fps
     return ExpressionTrack(
         space, coefficients.astype(np.float32), seconds, sure.astype(np.float32),
-        _head_pose(found, frames), provenance=notes,
+        _head_pose(found, frames), provenance=notes, camera=_camera(notes.pop("camera", None)),
     )  # fmt: skip
+
+
+def _camera(noted: Any) -> Camera | None:
+    """The camera of the film that a take came from."""
+    if noted is None:
+        return None
+    values = json.loads(str(noted))
+    x, y, z = values.pop("place")
+    return Camera(place=(x, y, z), **values)
 
 
 def _points(curve: Any) -> np.ndarray:

@@ -39,12 +39,18 @@ def add_film_camera(
     bpy.types.Object
         The camera object, linked to the scene but not yet its active camera.
     """
-    data = bpy.data.cameras.new(name)
-    _set_lens(data, camera, picture_shape(context.scene))
-    placed = bpy.data.objects.new(name, data)
+    placed = bpy.data.objects.new(name, bpy.data.cameras.new(name))
     context.scene.collection.objects.link(placed)
-    placed.matrix_world = camera_matrix(obj, camera)
+    aim_film_camera(placed, obj, camera, context.scene)
     return placed
+
+
+def aim_film_camera(
+    placed: bpy.types.Object, obj: bpy.types.Object, camera: Camera, scene: bpy.types.Scene
+) -> None:
+    """Place a film's camera before the head, where it stands now, and give it the film's lens."""
+    _set_lens(placed.data, camera, picture_shape(scene))
+    placed.matrix_world = camera_matrix(obj, camera)
 
 
 def camera_matrix(obj: bpy.types.Object, camera: Camera) -> Matrix:

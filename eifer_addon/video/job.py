@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +79,11 @@ def video_to_expression(
     reconstructor = _reconstruction(backend, options, head)
     video = open_video(path, rate_hz=options.rate_hz or PICTURES_HZ)
     source = source_of(video)
-    with _work_folder(options, folder_name(video, options, source)) as folder:
-        film = FilmFaces(video, options, folder, source)
+    with _work_folder(options, folder_name(video, options, source)) as work:
+        film = FilmFaces(video, options, work.folder, source)
         first, rest = _shared(on_progress, film.total, reconstructor, options)
         faces = film.follow(first, should_stop or _never)
+        work.is_unfinished = len(faces.indices) < film.total - len(film.damage)
         if faces.is_gap.all():
             raise EiferError(
                 f"No face was found in {video.path.name}.",
@@ -127,9 +128,17 @@ def _shared(
     return (lambda done: on_progress(int(faces * done), total)), rest
 
 
+@dataclass
+class _Work:
+    """Where the journals of a film are, and whether there is something to go on with."""
+
+    folder: Path
+    is_unfinished: bool = False
+
+
 @contextmanager
-def _work_folder(options: VideoOptions, name: str) -> Iterator[Path]:
-    """A folder for the journals, kept after an interruption where the user named one."""
+def _work_folder(options: VideoOptions, name: str) -> Iterator[_Work]:
+    """A folder for the journals, kept after a stop or a failure where the user named one."""
     base = Path(options.state) if options.state else cache_folder() / "video"
     _sweep(cache_folder() / "video")
     folder = base / (name if options.state else f"{name}-{os.getpid()}-{time.monotonic_ns()}")
@@ -137,12 +146,14 @@ def _work_folder(options: VideoOptions, name: str) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(folder, error) from error
-    done = False
+    work = _Work(folder)
     try:
-        yield folder
-        done = True
+        yield work
+    except BaseException:
+        work.is_unfinished = True
+        raise
     finally:
-        if done or not options.state:
+        if not (work.is_unfinished and options.state):
             shutil.rmtree(folder, ignore_errors=True)
 
 
