@@ -98,7 +98,9 @@ def run(request: Request, on_progress: OnProgress | None = None) -> dict[str, An
     folder = Path(request.folder)
     try:
         report["source"] = source_of(Path(request.path))
-        report["attempts"] = _begin(request, folder)
+        hosts = _begun(request, folder)
+        report["attempts"] = min(len(hosts) + 1, request.attempts)
+        _begin(request, folder, hosts)
         if request.has_track:
             report |= _known(folder)
         else:
@@ -118,30 +120,31 @@ def run(request: Request, on_progress: OnProgress | None = None) -> dict[str, An
     return report
 
 
-def _begin(request: Request, folder: Path) -> int:
-    """Make the folder, and count how often the job has begun, this time included.
+def _begun(request: Request, folder: Path) -> list[str]:
+    """Where this batch has begun the job so far; the folder is made for the first time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ATTEMPTS
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [line.split(" ", 1)[1] for line in lines if line.startswith(f"{request.run} ")]
+
+
+def _begin(request: Request, folder: Path, hosts: list[str]) -> None:
+    """Note that the job begins.
 
     Raises
     ------
     EiferError
-        When it began too often: it takes its worker with it.
+        When it began too often: it takes its process with it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ATTEMPTS
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    earlier = [line for line in lines if line.startswith(f"{request.run} ")]
-    if len(earlier) >= request.attempts:
-        path.unlink(missing_ok=True)
-        hosts = ", ".join(dict.fromkeys(line.split(" ", 1)[1] for line in earlier))
+    if len(hosts) >= request.attempts:
         raise EiferError(
             f"The process that worked on {Path(request.path).name} ended without a word, "
-            f"{len(earlier)} times (on {hosts}).",
+            f"{len(hosts)} times (on {', '.join(dict.fromkeys(hosts))}).",
             "The file may crash its decoder, or need more memory than there is: convert it, or "
             "give fewer --workers.",
         )
-    with path.open("a", encoding="utf-8") as stream:
+    with (folder / ATTEMPTS).open("a", encoding="utf-8") as stream:
         stream.write(f"{request.run} {socket.gethostname()}\n")
-    return len(earlier) + 1
 
 
 def _end(folder: Path, report: dict[str, Any]) -> None:
