@@ -56,8 +56,8 @@ def load_head(path: str | Path | None = None) -> HeadModel:
     Parameters
     ----------
     path : path-like, optional
-        A FLAME pickle or npz of the user's, or a head that EIFER saved. None gives the open
-        head (CC0) that comes with the add-on.
+        The user's FLAME pickle or npz or Basel Face Model (.mat, .h5), or a head that EIFER
+        saved. None gives the open head (CC0) that comes with the add-on.
 
     Returns
     -------
@@ -68,9 +68,10 @@ def load_head(path: str | Path | None = None) -> HeadModel:
         from .heads.open_head import load_open_head
 
         return load_open_head()
+    from .heads.bfm import is_bfm, load_bfm
     from .heads.flame_file import load_flame
 
-    return load_flame(path)
+    return load_bfm(path) if is_bfm(path) else load_flame(path)
 
 
 def read_recording(path: str | Path, **choices: Any) -> Recording:
@@ -395,5 +396,5 @@ def apply_track(
         options.pop("mapping", None)
     write = apply_to_head if own else apply_to_rig
     action = write(context, obj, track, take=take, **options)
-    complete_take(context, obj, action, activity)
+    complete_take(context, obj, action, activity, track)
     return action

@@ -34,7 +34,12 @@ __all__ = ["fit_retarget", "from_arkit", "retarget", "to_arkit", "with_arkit_uni
 _BLINKS = {"eyelid.left": "eyeBlinkLeft", "eyelid.right": "eyeBlinkRight"}
 #: Mean square mm that a unit at 1 costs, so that units which cancel each other stay at 0.
 _UNIT_COST = 1e-3
+#: Root mean square mm that the use of a unit has to explain before it is used at all, so that what
+#: one head can do and the other cannot does not call for a dozen units that each do a little.
+_LEAST_USE_MM = 0.01
 _SWEEPS = 60
+#: Files that hold the bases of Deep3DFace and FOCUS.
+_BASEL_FILES = {"bfm09": "BFM_model_front.mat", "bfm17": "model2017-1_bfm_nomouth.h5"}
 _RIDGE = 3e-5
 
 
@@ -95,14 +100,23 @@ def _units(basis: str, head: HeadModel | None) -> ArkitUnits:
     from .open_head import load_open_head
 
     if head is None and basis.startswith("bfm"):
-        raise EiferError(
-            f"Coefficients of the basis '{basis}' mean nothing without the Basel Face Model, whose "
-            "file EIFER may not bring along and does not read.",
-            "Keep the track as it is, or reconstruct the film with a FLAME method or MediaPipe.",
-        )
+        return _basel_units(basis)
     if head is None and basis != "open":
         return known_units(basis)
     return units_of(head or load_open_head(), load_open_head())
+
+
+def _basel_units(basis: str) -> ArkitUnits:
+    """Units of a Basel Face Model that the user imported once."""
+    try:
+        return known_units(basis)
+    except EiferError as error:
+        raise EiferError(
+            f"Coefficients of the basis '{basis}' mean nothing without the Basel Face Model, which "
+            "EIFER may not bring along.",
+            "Import your own copy of it once: 'eifer models import bfm "
+            f"{_BASEL_FILES.get(basis, 'FILE')}'.",
+        ) from error
 
 
 def _moved(track: ExpressionTrack, goal: ExpressionSpace, values: np.ndarray) -> ExpressionTrack:
@@ -162,12 +176,14 @@ def to_arkit(values: np.ndarray, space: ExpressionSpace, units: ArkitUnits) -> n
     """ARKit coefficients (n_frames, 52) in [0, 1] that come closest to a head's own.
 
     Closest on the skin: the mean square distance of the two faces is minimised by coordinate
-    descent over all frames at once, with a small cost that keeps units from cancelling out.
+    descent over all frames at once, with small costs that keep units from cancelling out and from
+    being used for next to nothing.
     """
     matrix, metric = arkit_matrix(space, units)
     columns = [k for k, name in enumerate(space.coefficients) if name not in _BLINKS]
     normal = matrix.T @ metric @ matrix + _UNIT_COST * np.eye(len(ARKIT_NAMES))
-    right = values[:, columns] @ metric @ matrix
+    use = _LEAST_USE_MM * np.sqrt(np.diag(normal))
+    right = values[:, columns] @ metric @ matrix - use
     found = np.zeros((len(values), len(ARKIT_NAMES)))
     for _ in range(_SWEEPS):
         for k in range(len(ARKIT_NAMES)):

@@ -177,11 +177,13 @@ def _fit_all(
     coefficients, jaw = np.zeros((len(goals), len(basis))), np.zeros((len(goals), 3))
     limit = np.full(len(basis), most)
     fit = BoundedFit(basis, weights)
+    # The jaw of a Basel Face Model opens by its expression alone.
+    jointed = head.weights[:, JOINT_NAMES.index("jaw")].any()
     for number, (name, goal) in enumerate(zip(ARKIT_NAMES, goals, strict=True)):
         size = float(np.sqrt(np.einsum("vc,v->", goal**2, weights)))
         if size < _STILL:
             continue
-        if name in JAW_UNITS:
+        if name in JAW_UNITS and jointed:
             coefficients[number], jaw[number] = _fit_with_jaw(head, goal, weights, size, most)
         else:
             coefficients[number] = fit.solve(goal, _COEFFICIENT_COST * size, -limit, limit)

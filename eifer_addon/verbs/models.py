@@ -25,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "subject", nargs="?", metavar="NAME",
-        help="the back end, for import; otherwise a model's name, or an ONNX file for describe",
+        help="the back end, or bfm, for import; else a model's name, or an ONNX file for describe",
     )  # fmt: skip
     parser.add_argument(
-        "checkpoint", nargs="?", type=Path, metavar="FILE", help="the official checkpoint"
-    )
+        "checkpoint", nargs="?", type=Path, metavar="FILE",
+        help="the official checkpoint, or your Basel Face Model for bfm",
+    )  # fmt: skip
     parser.add_argument("--name", help="by which an imported model is called (its back end's)")
     parser.add_argument("--out", type=Path, help="write the ONNX file here, not into your models")
     parser.add_argument(
@@ -111,6 +112,8 @@ def _import(options: argparse.Namespace) -> Result:
         raise EiferError(
             "An import needs the back end and its checkpoint.", f"For example: {EXAMPLE}."
         )
+    if options.subject == "bfm":
+        return _import_bfm(options.checkpoint)
     rules = get_reconstructor(options.subject)
     made = import_checkpoint(
         rules.name, options.checkpoint, name=options.name, out=options.out,
@@ -128,6 +131,23 @@ def _import(options: argparse.Namespace) -> Result:
         "sha256": made.sha256, "difference": made.difference, "left_out": list(made.left_out),
     }  # fmt: skip
     return Result("\n".join(lines), values)
+
+
+def _import_bfm(path: Path) -> Result:
+    """The user's Basel Face Model, for tracks of Deep3DFace and FOCUS."""
+    import numpy as np
+
+    from ..heads.bfm import import_bfm, load_bfm
+
+    head = load_bfm(path)
+    units = import_bfm(path)
+    error = float(np.median(units.error[units.error > 0]))
+    text = (
+        f"{path.name} is known as the basis '{head.name}' from now on: tracks in "
+        f"{head.name}:e{head.n_expression} can be carried to other heads.\n"
+        f"  Its expressions follow the ARKit units but for {error:.0%} of their size (median)."
+    )
+    return Result(text, {"basis": head.name, "error": error, "n_expression": head.n_expression})
 
 
 def _remove(options: argparse.Namespace) -> Result:

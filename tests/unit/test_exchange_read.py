@@ -304,8 +304,9 @@ def test_the_head_of_focus_turns_when_its_unit_is_given(
 
 @pytest.mark.parametrize("method", ["deep3dface", "focus"])
 def test_a_track_of_the_basel_model_says_why_it_stays_in_its_space(
-    method: str, tmp_path: Path
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("EIFER_CACHE", str(tmp_path / "cache"))  # where no such model is known
     track = exchange.read_track(files.mmm(tmp_path / "clip_params.csv.gz", method))
     with pytest.raises(EiferError, match="mean nothing without the Basel Face Model"):
         api.retarget(track, "arkit52")
