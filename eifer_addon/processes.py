@@ -91,14 +91,21 @@ class Child:
     *arguments : str
     environment : mapping, optional
         Added to the child's environment.
+    interpreter : str, optional
+        Another Python, which has packages of its own; by default the one that runs now.
     """
 
     def __init__(
-        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None
+        self,
+        module: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        interpreter: str | None = None,
     ) -> None:
         # The child's errors: a pipe that nobody reads would block it when it is full.
         self._complaints: Any = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
-        given = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        own = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        given = {**os.environ, **own} if interpreter is None else _without_python(os.environ)
         # A group of its own, so that Ctrl-C in a terminal reaches the parent alone.
         alone: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NO_WINDOW", 0)}
@@ -106,7 +113,7 @@ class Child:
             else {"process_group": 0}
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_ENTRY), module, *arguments],
+            [interpreter or sys.executable, "-P", str(_ENTRY), module, *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, bufsize=0,
             env={**given, **_ONE_THREAD, **(environment or {})}, **alone,
         )  # fmt: skip
@@ -172,6 +179,11 @@ class Child:
         self._complaints.seek(max(0, size - _LAST_WORDS))
         lines = self._complaints.read().decode("utf-8", "replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _without_python(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what tells this Python, but no other one, where its packages are."""
+    return {k: v for k, v in environment.items() if k not in {"PYTHONPATH", "PYTHONHOME"}}
 
 
 class Parent:

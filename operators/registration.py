@@ -11,6 +11,8 @@ from ..eifer_addon import files
 from ..eifer_addon.scene import (
     channel_list,
     channel_rows,
+    clean_up_panel,
+    clean_up_settings,
     edit_panel,
     edit_settings,
     live_panel,
@@ -22,6 +24,8 @@ from ..eifer_addon.scene import (
     panels,
     preferences,
     properties,
+    session_panel,
+    session_settings,
     video_panel,
     video_settings,
 )
@@ -29,9 +33,12 @@ from . import (
     add_head,
     apply_preset,
     apply_track,
+    clean_up,
     edit_take,
     explain_channel,
     export_track,
+    fuse,
+    import_model,
     import_recording,
     import_track,
     import_video,
@@ -57,6 +64,9 @@ CLASSES: tuple[type, ...] = (
     import_recording.EIFER_OT_run_import,
     import_recording.EIFER_OT_import_recording,
     import_recording.EIFER_FH_recording,
+    import_model.EIFER_OT_import_model,
+    import_model.EIFER_OT_run_model_import,
+    import_model.EIFER_OT_remove_model,
     import_track.EIFER_OT_import_track,
     import_track.EIFER_FH_track,
     *video_settings.CLASSES,
@@ -67,6 +77,10 @@ CLASSES: tuple[type, ...] = (
     import_video.EIFER_FH_video,
     video_film.EIFER_OT_show_film,
     video_film.EIFER_OT_add_film,
+    *clean_up_settings.CLASSES,
+    *clean_up.CLASSES,
+    *session_settings.CLASSES,
+    *fuse.CLASSES,
     export_track.EIFER_OT_export_track,
     explain_channel.EIFER_OT_explain_channel,
     edit_take.EIFER_OT_remake_take,
@@ -108,6 +122,8 @@ CLASSES: tuple[type, ...] = (
     channel_list.VIEW3D_PT_eifer_channels,
     edit_panel.VIEW3D_PT_eifer_take_edits,
     video_panel.VIEW3D_PT_eifer_video,
+    clean_up_panel.VIEW3D_PT_eifer_clean_up,
+    session_panel.VIEW3D_PT_eifer_session,
     muscle_panel.VIEW3D_PT_eifer_muscles,
 )
 _MENUS = (
@@ -137,6 +153,8 @@ def register() -> None:
     properties.add_state()
     video_settings.add_state()
     edit_settings.add_settings()
+    clean_up_settings.add_settings(clean_up.on_slider)
+    session_settings.add_settings(fuse.on_offset)
     live_settings.add_settings(live_timer.on_follow)
     live_timer.register()
     _keys.extend(live_connect.add_keys())
@@ -157,6 +175,8 @@ def unregister() -> None:
     live_connect.remove_keys(_keys)
     live_timer.unregister()
     live_settings.remove_settings()
+    session_settings.remove_settings()
+    clean_up_settings.remove_settings()
     edit_settings.remove_settings()
     video_settings.remove_state()
     properties.remove_state()

@@ -92,8 +92,8 @@ def import_checkpoint(
     target = _target(rules, name, out, overwrite=overwrite)
     check_file(Path(checkpoint))
     tell(0, _STEPS)
-    need("torch")
-    need("timm")
+    for package in ("torch", "timm", "onnxruntime"):
+        need(package)
     tell(1, _STEPS)
     read = read_checkpoint(checkpoint)
     tell(2, _STEPS)

@@ -16,7 +16,7 @@ _BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def need(name: str) -> ModuleType:
-    """Import ``"torch"``, ``"timm"`` or another package that only the import needs.
+    """Import torch, timm or another package that only the import needs.
 
     Raises
     ------
@@ -31,8 +31,8 @@ def need(name: str) -> ModuleType:
         missing = (error.name or name).partition(".")[0]
         raise EiferError(
             f"The Python package {missing} is not installed ({_WHY}).",
-            "Install it with 'pip install torch timm' into any Python 3.11 or newer that has "
-            "EIFER, and import the checkpoint there.",
+            "Install it with 'pip install torch timm onnxruntime' into any Python from 3.11 on, "
+            "and import the checkpoint with that Python.",
         ) from error
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
