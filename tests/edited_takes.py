@@ -73,12 +73,12 @@ class Layout:
     def row(self, **_: Any) -> Layout:
         return self
 
-    column = row
+    column = grid_flow = row
 
     def panel(self, _name: str, **_: Any) -> tuple[Layout, Layout]:
         return self, self
 
-    def label(self, text: str = "") -> None:
+    def label(self, text: str = "", **_: Any) -> None:
         self.texts.append(text)
 
     def prop(self, owner: Any, name: str, **_: Any) -> None:

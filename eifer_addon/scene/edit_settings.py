@@ -169,7 +169,7 @@ def edits_shown(action: bpy.types.Action, recipe: Recipe) -> Edits:
         "swap_sides": settings.swap_sides,
     }
     for name in _SCALARS:
-        values[name] = _exact(getattr(settings, name), getattr(edits, name))
+        values[name] = exact(getattr(settings, name), getattr(edits, name))
     for name, neutral in (("gain", 1.0), ("baseline", 0.0)):
         values[name] = _per_muscle(settings, getattr(edits, name), name, neutral)
     return edits.changed(values)
@@ -179,13 +179,13 @@ def _per_muscle(settings: Any, known: Any, name: str, neutral: float) -> dict[st
     """The recipe's own numbers where no slider was moved, else one number per moved muscle."""
     shown = {row.name: float(getattr(row, name)) for row in settings.muscles}
     before = {m: known.get(m, known.get(m.partition(".")[0], neutral)) for m in shown}
-    exact = {muscle: _exact(value, before[muscle]) for muscle, value in shown.items()}
-    if exact == before:
+    numbers = {muscle: exact(value, before[muscle]) for muscle, value in shown.items()}
+    if numbers == before:
         return dict(known)
     others = {m: v for m, v in known.items() if "." in m and m not in shown}
-    return others | {muscle: value for muscle, value in exact.items() if value != neutral}
+    return others | {muscle: value for muscle, value in numbers.items() if value != neutral}
 
 
-def _exact(shown: float, known: float) -> float:
+def exact(shown: float, known: float) -> float:
     """`known` where the slider shows just that, else the slider's number without its dust."""
     return float(known) if abs(shown - known) <= 1e-6 * max(1.0, abs(known)) else round(shown, 6)

@@ -18,6 +18,7 @@ from .controls import is_head, metadata
 from .edit_settings import show_edits
 from .keyframes import PREFIX, replace_keys, storable
 from .muscle_activity import has_activity, key_activity
+from .playing_takes import DRIFT, on_scene_clock
 from .recipes import (
     QUALITY,
     Recipe,
@@ -86,7 +87,8 @@ def remake_take(
         repair=recipe.repair if repair is None else repair,
     )  # fmt: skip
     edited = apply_edits(recipe.activity(path), recipe.edits.changed({"preset": ""}))
-    track = recipe.track(edited, any_model=any_model)
+    track = on_scene_clock(action, recipe.track(edited, any_model=any_model))
+    edited = on_scene_clock(action, edited)
     recipe = replace(
         recipe, file=str(path.absolute()),
         model_sha256=str(track.provenance.get("model_sha256", recipe.model_sha256)),
@@ -154,7 +156,7 @@ def _write(
     """The new keys, in the take or in a new one beside it."""
     own = is_head(obj)
     if as_new:
-        kept = {k: action[k] for k in (f"{PREFIX}file", QUALITY) if k in action}
+        kept = {k: action[k] for k in (f"{PREFIX}file", QUALITY, DRIFT) if k in action}
         start = float(action[f"{PREFIX}frame_start"])
         options = {} if own else {"mapping": table_noted(action)}
         action = api.apply_track(

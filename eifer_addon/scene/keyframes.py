@@ -195,7 +195,7 @@ def _write(
             # What was there stays in the file although nothing plays it any more.
             earlier.use_fake_user = True
         if is_take(earlier):
-            _rest(block)
+            put_to_rest(block)
         if not mine:
             continue
         bag = take.bag(block, _SUFFIXES[part])
@@ -205,7 +205,7 @@ def _write(
     return take.actions
 
 
-def _rest(block: bpy.types.ID) -> None:
+def put_to_rest(block: bpy.types.ID) -> None:
     """Stop an earlier take on `block` and put what it animated back to rest."""
     for curve in list(curves(block)):
         owner_path, _, attribute = curve.data_path.rpartition(".")

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..video.track_edits import TrackEdits
 from .actions import playing
+from .clean_up_settings import show_clean_up
 from .controls import is_head
 from .edit_settings import show_edits
 from .edits import note_channels
 from .muscle_activity import key_activity
 from .recipes import Recipe, has_recipe, recipe_of
+from .sources import keep_source
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
+    from ..track import ExpressionTrack
 
 
 def complete_take(
@@ -23,8 +27,11 @@ def complete_take(
     obj: bpy.types.Object,
     action: bpy.types.Action,
     activity: Activity | None,
+    track: ExpressionTrack,
 ) -> None:
-    """Key the activity of a new take, and show its settings where it knows its recording.
+    """Key the activity of a new take, and show its settings.
+
+    A take that does not know its recording keeps the track itself, so that it can be cleaned up.
 
     Parameters
     ----------
@@ -34,6 +41,8 @@ def complete_take(
     action : bpy.types.Action
     activity : Activity or None
         What the track was made of; an avatar that cannot show it is warned of.
+    track : ExpressionTrack
+        What was written.
     """
     if activity is not None:
         note_channels(action, activity)
@@ -46,6 +55,9 @@ def complete_take(
     if has_recipe(action):
         recipe = recipe_of(action)
         show_edits(action, recipe, muscles_of(recipe) if activity is None else activity.muscles)
+    else:
+        keep_source(action, track)
+        show_clean_up(action, TrackEdits(), track.space)
 
 
 def muscles_of(recipe: Recipe) -> tuple[str, ...]:
