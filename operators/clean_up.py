@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..eifer_addon.scene.clean_up import can_clean_up, clean_take, clean_up_of, neutral_here
@@ -58,7 +60,7 @@ class EIFER_OT_clean_up(_OfATake, bpy.types.Operator):
     )
 
     @classmethod
-    def description(cls, _context: bpy.types.Context, properties: bpy.types.Operator) -> str:
+    def description(cls, _context: bpy.types.Context, properties: Any) -> str:
         """What the button does."""
         return "Take back the whole clean-up" if properties.reset else cls.bl_description
 
