@@ -108,6 +108,11 @@ class VideoJob:
             ) from error
         return cls(Path(path), child, folder)
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        return None if self._child is None else self._child.pid
+
     def poll(self) -> Progress:
         """How far the job is; costs microseconds."""
         child = self._child

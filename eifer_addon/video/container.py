@@ -47,8 +47,10 @@ def opened(
 ) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """A file and its first moving picture stream, with FFmpeg's errors as sentences."""
     try:
-        # The prefix keeps a file called "http:..." from being taken for an address.
-        with av.open(f"file:{path}", options=_OPTIONS) as container:
+        # The prefix keeps a file called "http:..." from being taken for an address; titles and
+        # comments may be in any encoding and do not matter.
+        address = f"file:{path}"
+        with av.open(address, options=_OPTIONS, metadata_errors="replace") as container:
             stream = _picture_stream(container, path.name)
             stream.thread_type = "AUTO" if threads else "NONE"
             yield container, stream

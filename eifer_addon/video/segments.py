@@ -34,14 +34,15 @@ class Segment:
     number : int
     start, stop : int
         Its first frame and the one after its last.
-    tail : int
-        The frame after the last one that is followed, some frames into the next piece.
+    tail : int or None
+        The frame after the last one that is followed, some frames into the next piece; None to
+        where the file ends, which may be damaged there.
     """
 
     number: int
     start: int
     stop: int
-    tail: int
+    tail: int | None
 
     def count(self, step: int) -> int:
         """How many frames are taken from it, with every `step`-th frame of the film."""
@@ -72,10 +73,9 @@ def plan(video: Video, start: int, stop: int | None, step: int) -> tuple[Segment
         if entry - starts[-1] >= length and end - entry >= length // 2:
             starts.append(entry)
     stops = [*starts[1:], max(end, start + 1)]
-    return tuple(
-        Segment(number, first, last, min(last + OVERLAP * step, stops[-1]))
-        for number, (first, last) in enumerate(zip(starts, stops, strict=True))
-    )
+    tails = [min(last + OVERLAP * step, stops[-1]) for last in stops[:-1]]
+    rows = zip(starts, stops, [*tails, stop], strict=True)
+    return tuple(Segment(number, *row) for number, row in enumerate(rows))
 
 
 def processes(wanted: int | None, n_segments: int, pixels: int) -> int:

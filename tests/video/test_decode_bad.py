@@ -63,6 +63,14 @@ def test_an_unknown_codec_is_told_from_damage(tmp_path: Path) -> None:
         open_video(path)
 
 
+def test_titles_in_another_encoding_do_not_matter(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "a.mp4", [numbered(k) for k in range(5)])
+    content = path.read_bytes()
+    assert b"Lavf" in content
+    path.write_bytes(content.replace(b"Lavf", b"\xe4\xf6\xfc\xdf"))
+    assert open_video(path).facts.n_frames == 5
+
+
 def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
     write_film(tmp_path / "a.ts", [numbered(k) for k in range(5)])
     for name, text in {
