@@ -65,7 +65,8 @@ def placed(
         Of the film, see `fit_person.first_lens`.
     points : HeadPoints
     turns_about_root : bool
-        Whether the reconstructor turns the head about its root, or about its origin.
+        Whether the reconstructor turns the head about its root; else what was decoded is the
+        place of the middle of the face.
 
     Returns
     -------
@@ -78,10 +79,10 @@ def placed(
     turn = np.arctan2(crops[:, 1, 0], crops[:, 0, 0])
     upright = rodrigues(np.outer(turn, [0.0, 0.0, 1.0]))
     rotation = upright @ rodrigues(decoded.rotation)
-    pivot = points.root if turns_about_root else np.zeros(3)
     # The middle of the face in the axes of the crop, and where the crop's camera sees it.
-    face = rodrigues(decoded.rotation) @ (points.face - pivot) + pivot
-    seen = decoded.origin + decoded.scale[:, None] * face[:, :2] * (1, -1)
+    face = rodrigues(decoded.rotation) @ (points.face - points.root) + points.root
+    from_origin = face if turns_about_root else np.zeros_like(face)
+    seen = decoded.origin + decoded.scale[:, None] * from_origin[:, :2] * (1, -1)
     pixels = _back(crops, seen)
     per_m = decoded.scale / np.sqrt(np.abs(np.linalg.det(crops[:, :, :2])))
     possible = np.isfinite(pixels).all(axis=1) & (per_m > lens.focal_px / _FARTHEST_M)

@@ -100,7 +100,9 @@ class Reconstructor(Backend):
     image_size : int
         The crop's edge in pixels.
     turns_about_root : bool
-        Whether the head is turned about its root joint, as in FLAME, or about its origin.
+        Whether the head is turned about its root joint, as in FLAME. A face model without one has
+        axes of its own: then `Decoded` gives scale and origin of the middle of the face, which is
+        the mean of MediaPipe's landmarks.
     """
 
     checkpoint: str

@@ -15,6 +15,15 @@ def turn_xyz(angles: np.ndarray) -> np.ndarray:
     return _turn("XYZ", angles)
 
 
+def turned(rotation: np.ndarray, point: tuple[float, float, float]) -> np.ndarray:
+    """A point (3,) turned by each axis-angle (n, 3), (n, 3)."""
+    from scipy.spatial.transform import Rotation
+
+    if len(rotation) == 0:
+        return np.zeros((0, 3))
+    return np.asarray(Rotation.from_rotvec(rotation).apply(point))
+
+
 def _turn(order: str, angles: np.ndarray) -> np.ndarray:
     from scipy.spatial.transform import Rotation
 
