@@ -21,6 +21,8 @@ from .sync_result import BY_HAND, CURVES, EVENTS, LIGHT, METHODS, START, Sync
 from .sync_start import sync_by_start
 
 _CURVE_RATE_HZ = 100.0
+#: Between the frames of a film no offset is known better.
+_LEAST_ERROR_S = 1e-3
 #: The error of an offset is told from pieces of this length, near the offset of the whole.
 _PIECE_S, _LEAST_PIECES, _MOST_PIECES, _PIECE_REACH_S = 5.0, 3, 12, 1.0
 _LIMITS = ("longest_s", "tolerance_s", "largest_drift_ppm")
@@ -175,7 +177,7 @@ def _spread(
         return float("inf")
     # Robust, because a piece in which little moves may say anything.
     spread = 1.4826 * float(np.median(np.abs(np.array(found) - np.median(found))))
-    return 1.2533 * spread / float(np.sqrt(len(found)))
+    return max(1.2533 * spread / float(np.sqrt(len(found))), _LEAST_ERROR_S)
 
 
 def _comparable(first: Any, second: Any) -> tuple[Any, Any]:

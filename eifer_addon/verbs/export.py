@@ -37,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
     parser.add_argument("--space", help="carry the track into this space first, e.g. arkit52")
+    parser.add_argument(
+        "--clean-up", metavar="JSON", help="clean a track up first: a file or a text such as "
+        '\'{"smoothing_hz": 6, "eyelids": 1, "gain": {"mouth": 1.2}}\'',
+    )  # fmt: skip
     parser.add_argument("--timecode-rate", type=positive, help="of Live Link Face (default 60)")
     for label in ("subject", "task", "session"):
         parser.add_argument(f"--{label}", help=f"BIDS label of the {label}")
@@ -89,9 +93,24 @@ def _wanted(
                 f"{options.file.name} is a track, and its muscle activity is not in it.",
                 "Export the recording instead.",
             )
-        return api.retarget(item, options.space) if options.space else item
-    wants_track = options.what == "track" or options.format == "livelink" or options.space
+        return _cleaned(api.retarget(item, options.space) if options.space else item, options)
+    wants_track = (
+        options.what == "track" or options.format == "livelink" or options.space or options.clean_up
+    )
     if not wants_track or (options.what == "activity" and not options.space):
         return item
     track = api.emg_to_expression(item, model=options.model)
-    return api.retarget(track, options.space) if options.space else track
+    return _cleaned(api.retarget(track, options.space) if options.space else track, options)
+
+
+def _cleaned(track: ExpressionTrack, options: argparse.Namespace) -> ExpressionTrack:
+    """The track after the clean-up that was asked for."""
+    if not options.clean_up:
+        return track
+    text = options.clean_up
+    if not text.lstrip().startswith("{"):
+        path = Path(text)
+        if not path.is_file():
+            raise EiferError(f"{path} does not exist.", "Check the path, or give a JSON object.")
+        text = path.read_text("utf-8")
+    return api.clean_up(track, text)

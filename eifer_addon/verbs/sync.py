@@ -11,11 +11,11 @@ from ..errors import EiferError
 from ..exchange import is_activity, is_track
 from ..signals.activity import Activity
 from ..signals.recording import Recording
-from ..signals.sync_result import Sync
+from ..signals.sync_result import START, Sync
 from ..track import ExpressionTrack
 from .base import Result, add_reading_arguments, positive, reading_choices, require_free
 
-HELP = "Synchronise a recording with a video, a track or another recording."
+HELP = "Synchronise a recording with a video, a track or another recording, or fuse both."
 EXAMPLE = "eifer sync session.edf video.mp4 --trigger STATUS --save sync.json"
 _VIDEOS = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"))
 
@@ -30,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--other-event", help="the event's name in the second file")
     parser.add_argument("--trigger", help="by the pulses on this channel")
     parser.add_argument("--other-trigger", help="the channel in the second file")
+    parser.add_argument(
+        "--start", action="store_true",
+        help="the event or trigger marks the film's beginning, or each of its frames",
+    )  # fmt: skip
     parser.add_argument(
         "--led", metavar="X,Y,W,H", type=_rectangle,
         help="where the trigger's light is in the video, in pixels (default: found by itself)",
@@ -56,12 +60,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_arguments(parser)
     parser.add_argument("--save", type=Path, help="the synchronisation (.json) to write")
     parser.add_argument("--out", type=Path, help="the second, moved onto the first's clock (.npz)")
+    _add_fusion_arguments(parser)
     parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def _add_fusion_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fuse", type=Path, metavar="OUT",
+        help="a track (.npz) of both: the film where it is sure, the muscles where it is covered",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fuse-delay", type=float, metavar="MS",
+        help="how much later the face moves than the muscles (default: found)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--covered", action="append", default=[], metavar="PART=SHARE", type=_part,
+        help="a part of the face that is covered in the whole film, e.g. mouth=0.8",
+    )  # fmt: skip
+    parser.add_argument("--model", type=Path, help="an ONNX model from muscles to expression")
 
 
 def run(options: argparse.Namespace) -> Result:
     """Synchronise, and write what was asked for."""
-    require_free([options.save, options.out], force=options.force)
+    require_free([options.save, options.out, options.fuse], force=options.force)
     first = _item(options.first, options)
     is_video = options.second.suffix.lower() in _VIDEOS
     second = options.second if is_video else _item(options.second, options)
@@ -84,8 +105,31 @@ def run(options: argparse.Namespace) -> Result:
         files["sync"] = str(sync.save(options.save, overwrite=options.force))
     if options.out:
         files["out"] = str(api.shifted(moved, sync).save(options.out, overwrite=options.force))
+    if options.fuse:
+        fused = _fused(first, moved, sync, options)
+        files["fused"] = str(fused.save(options.fuse, overwrite=options.force))
+        values["fusion"] = fused.provenance["fusion"]
+        lines.append(_fusion_line(values["fusion"]))
     lines += [f"{kind}: {path}" for kind, path in files.items()]
     return Result("\n".join(lines), values | {"files": files})
+
+
+def _fused(first: Any, moved: Any, sync: Sync, options: argparse.Namespace) -> ExpressionTrack:
+    """The track of both, on the film's clock."""
+    emg = _activity(first, options)
+    if not isinstance(emg, ExpressionTrack):
+        emg = api.emg_to_expression(emg, model=options.model)
+    film = api.video_to_expression(moved) if isinstance(moved, Path) else _reference(moved)
+    return api.fuse(
+        film, emg, sync=sync, delay_ms=options.fuse_delay, occlusion=dict(options.covered)
+    )
+
+
+def _fusion_line(notes: dict[str, Any]) -> str:
+    return (
+        f"Fused: {notes['share_of_film']:.0%} film; the muscles explain {notes['explained']:.0%} "
+        f"of it; delay {notes['delay_ms']:.0f} ms, {notes['delay']}"
+    )
 
 
 def _found(first: Any, second: Any, options: argparse.Namespace) -> Sync:
@@ -100,7 +144,7 @@ def _found(first: Any, second: Any, options: argparse.Namespace) -> Sync:
     ):
         # Raw EMG is no curve; its activity is.
         first, second = _activity(first, options), _activity(second, options)
-    return api.synchronise(first, second, **given)
+    return api.synchronise(first, second, method=START if options.start else None, **given)
 
 
 def _item(path: Path, options: argparse.Namespace) -> Recording | Activity | ExpressionTrack:
@@ -123,9 +167,17 @@ def _reference(item: Any) -> ExpressionTrack:
     if isinstance(item, ExpressionTrack):
         return item
     raise EiferError(
-        "The electro-mechanical delay needs a track of the face.",
+        "This needs a track of the face.",
         "Name one as the second file, or with --track.",
     )
+
+
+def _part(text: str) -> tuple[str, float]:
+    name, _, share = text.partition("=")
+    try:
+        return name, float(share or 1.0)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not PART=SHARE") from error
 
 
 def _rectangle(text: str) -> tuple[int, ...]:
