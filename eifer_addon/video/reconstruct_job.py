@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..spaces import get_space
 from ..track import ExpressionTrack
 from .face_tracks import FaceTrack
 from .film import Video
+from .fit_smooth import smooth
 from .options import VideoOptions
 from .reconstruct import reconstruct_faces
 
@@ -92,6 +93,8 @@ class Reconstruction:
             workers=self.options.workers, keep_going=self.options.keep_going,
             on_progress=rest, should_stop=should_stop,
         )  # fmt: skip
+        if self.options.smoothing:
+            track = smoothed(track, faces.is_cut[: len(track)], self.options.smoothing)
         return self.carried(track)
 
     def carried(self, track: ExpressionTrack) -> ExpressionTrack:
@@ -99,6 +102,31 @@ class Reconstruction:
         if self.options.space in {None, "own", track.space.name}:
             return track
         return retarget(track, str(self.options.space), source_head=self.head)
+
+
+def smoothed(track: ExpressionTrack, is_cut: np.ndarray, seconds: float) -> ExpressionTrack:
+    """Coefficients and head pose smoothed without lag, not over gaps and cuts; see `fit_smooth`.
+
+    Parameters
+    ----------
+    track : ExpressionTrack
+    is_cut : numpy.ndarray
+        bool (n,), whether a cut lies before the frame.
+    seconds : float
+        Standard deviation of the window in time.
+    """
+    gap = track.confidence <= 0
+    seen = np.flatnonzero(~gap)
+    apart = (is_cut | np.concatenate([[True], gap[:-1]]))[seen]
+    times, weights = track.timestamps[seen], track.confidence[seen].astype(np.float64)
+
+    def calm(values: np.ndarray) -> np.ndarray:
+        result = values.copy()
+        result[seen] = smooth(values[seen].astype(np.float64), times, apart, weights, seconds)
+        return result
+
+    pose = None if track.head_pose is None else calm(track.head_pose)
+    return replace(track, coefficients=calm(track.coefficients), head_pose=pose)
 
 
 def _head_of(basis: str, head: HeadModel | str | Path | None) -> HeadModel | None:
