@@ -152,6 +152,15 @@ def simulate_recording() -> None:
     subprocess.run([sys.executable, "-c", SIMULATE, str(WORK)], check=True, timeout=300)
 
 
+def copy_film() -> bool:
+    """Put a film of a face where Blender finds it; False where the shared data is absent."""
+    data = Path(os.environ.get("EIFER_TEST_DATA") or ROOT.parent / "shared" / "data")
+    film = data / "video" / "pyfeat_single_face.mp4"
+    if film.is_file():
+        shutil.copy2(film, WORK / "face.mp4")
+    return film.is_file()
+
+
 def check_background() -> None:
     """Operators, ten rounds of disabling and enabling, and the command line, without a window."""
     inside(
@@ -265,6 +274,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.only != "background":
         check_window("window_probe.py")
         check_window("live_window_probe.py")
+        if copy_film():
+            check_window("video_window_probe.py")
+        else:
+            print("No film of a face here: the import of films was not tried in the window.")
     return 0
 
 

@@ -60,7 +60,7 @@ class VideoOptionsOfOperator:
         name="Head",
         description="Which head takes the film's expression",
         items=(
-            ("CHOSEN", "Chosen head", "The chosen head, or the only one, or a new open head"),
+            ("CHOSEN", "Chosen head", "The chosen head, or the only one; without any, a new one"),
             ("NEW", "New head of this person", "A new head with the person's own proportions"),
         ),
     )
@@ -158,7 +158,8 @@ class VideoOptionsOfOperator:
     )
     extend: bpy.props.BoolProperty(
         name="Extend the scene",
-        description="Let the scene's frame range grow to cover the take",
+        description="Let the scene's frame range grow to cover the take, or become the take's "
+        "while the scene has no other",
         default=True,
     )
     match_rate: bpy.props.BoolProperty(

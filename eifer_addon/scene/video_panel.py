@@ -103,4 +103,5 @@ def _draw_film(layout: Any, context: bpy.types.Context, action: bpy.types.Action
         row.prop(plane, "color", index=3, text="Opacity", slider=True)
     strip = strip_of(scene, camera)
     if strip is not None:
-        layout.prop(strip, "mute", text="Sound", invert_checkbox=True)
+        icon = "MUTE_IPO_ON" if strip.mute else "PLAY_SOUND"
+        layout.prop(strip, "mute", text="Sound", icon=icon, invert_checkbox=True)

@@ -71,16 +71,19 @@ class VideoQueue:
         return self._jobs[self._at] if self._at < len(self._jobs) else None
 
     def status(self) -> str:
-        """Which film, how far, how fast, and the time that is left."""
+        """Which film, and how far it is."""
         if self.finished:
             return f"Wrote {self.what}"
         job = self.at_hand
         if job is None:
             return "Writing the keys"
+        name, progress = job.choices.path.name, job.progress
+        name = name if self._count == 1 else f"{name} ({self._number()} of {self._count})"
         if self._is_stopped:
-            return f"{job.choices.path.name}: stopping"
-        text = job.progress.message.removesuffix(".")
-        return text if self._count == 1 else f"{self._number()} of {self._count}: {text}"
+            return f"{name}: keeping what is done"
+        if not progress.total:
+            return f"{name}: opening the film"
+        return f"{name}: frame {progress.done} of {progress.total}"
 
     def _number(self) -> int:
         return self._at + len(self._refused) + 1

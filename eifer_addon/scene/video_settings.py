@@ -44,7 +44,8 @@ def show_video_progress(
     if progress is None:
         state.stopping = False
     for window in context.window_manager.windows:
-        bar = None if progress is None else f"{status} {speed} (ESC keeps what is done)"
+        told = ", ".join(filter(None, (status, speed, "ESC stops and keeps what is done")))
+        bar = None if progress is None else told
         window.workspace.status_text_set(bar)
         for area in window.screen.areas:
             if area.type == "VIEW_3D":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import bpy
 import numpy as np
@@ -20,7 +22,7 @@ from .keyframes import PREFIX, replace_keys, storable
 from .video_camera import aim_film_camera
 from .video_imports import CHOICES, PARTIAL, VideoChoices
 from .video_marks import mark_take
-from .video_scene import set_rate
+from .video_scene import has_takes, set_rate
 from .video_stage import film_of, set_film
 from .video_timing import uneven
 
@@ -50,15 +52,16 @@ def write_video_take(
     EiferError
         When there is no place for the keys. The caller gives the scene back then.
     """
+    how: Literal["keep", "extend", "fit"] = "extend" if has_takes(context.scene) else "fit"
     if choices.match_rate:
         rate_hz = float(track.provenance.get("rate_hz") or 0.0)
         is_variable = uneven(track.timestamps) is not None
         set_rate(context.scene, rate_hz, is_variable=is_variable)
-    obj = _new_head(context, track, choices) if choices.new_head else target_head(context)
+    is_new = choices.new_head or not any(is_head(obj) for obj in context.scene.objects)
+    obj = _new_head(context, track, choices) if is_new else target_head(context)
     action: bpy.types.Action = api.apply_track(
-        context, obj, fitted(track, obj), take=choices.take or choices.path.stem,
-        frame_start=choices.frame_start, frame_range="extend" if choices.extend else "keep",
-        head_bone="root" if choices.head_motion else None,
+        context, obj, _wanted(track, obj, choices), take=choices.take or choices.path.stem,
+        frame_start=choices.frame_start, frame_range=how if choices.extend else "keep",
     )  # fmt: skip
     mark_take(context, obj, action, track)
     note_video(action, track, choices)
@@ -85,10 +88,9 @@ def replace_video_take(
     track : ExpressionTrack
     choices : VideoChoices
     """
-    replace_keys(
-        context, obj, action, fitted(track, obj), head_bone="root" if choices.head_motion else None
-    )
-    renew_source(context, obj, action, fitted(track, obj))
+    wanted = _wanted(track, obj, choices)
+    replace_keys(context, obj, action, wanted)
+    renew_source(context, obj, action, wanted)
     mark_take(context, obj, action, track)
     note_video(action, track, choices)
     scene = context.scene
@@ -99,6 +101,14 @@ def replace_video_take(
     camera = film_of(scene, action)
     if camera is not None and track.camera is not None:
         aim_film_camera(camera, obj, track.camera, scene)
+
+
+def _wanted(
+    track: ExpressionTrack, obj: bpy.types.Object, choices: VideoChoices
+) -> ExpressionTrack:
+    """The track in a space that the avatar takes, without the head's motion if so chosen."""
+    track = fitted(track, obj)
+    return track if choices.head_motion else replace(track, head_pose=None)
 
 
 def note_video(action: bpy.types.Action, track: ExpressionTrack, choices: VideoChoices) -> None:

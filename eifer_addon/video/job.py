@@ -99,6 +99,9 @@ def video_to_expression(
     about = _provenance(video, options, backend, track, source["sha256"])
     about |= {"complete": len(track) >= film.total - len(film.damage)}
     about |= {"damage": list(film.damage)} if film.damage else {}
+    # The first frame begins the film and cuts nothing.
+    cuts = [round(float(t), 6) for t in faces.timestamps_s[1:][faces.is_cut[1:]]]
+    about |= {"cuts": cuts} if cuts else {}
     return replace(track, provenance={**track.provenance, **about})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from imported_scene import head, state
 
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.scene.actions import curves
+from eifer.eifer_addon.scene.sources import source_of
 from eifer.eifer_addon.scene.takes import current_take, track_from_object
 from eifer.eifer_addon.scene.video_imports import (
     VideoChoices,
@@ -107,6 +109,7 @@ def test_a_film_becomes_a_take_while_the_window_lives(face: Path, open_head: Any
     obj, scene = head(), bpy.context.scene
     action = current_take(obj)
     assert scene.render.fps == 30
+    assert (scene.frame_start, scene.frame_end) == (1, 24)
     assert len(track_from_object(bpy.context, obj)) == 24
     assert "24 frames over 0.8 s" in facts_of(action)
     assert '["confidence"]' in {curve.data_path for curve in curves(obj)}
@@ -141,6 +144,7 @@ def test_escape_keeps_what_is_done_and_the_film_can_go_on(
     assert list(bpy.data.actions) == [action]
     assert not is_partial(action)
     assert len(track_from_object(bpy.context, obj)) == 160
+    assert len(source_of(bpy.context, obj)) == 160
     assert "Import stopped" not in {m.name for m in bpy.context.scene.timeline_markers}
 
 
@@ -241,6 +245,20 @@ def test_a_take_takes_the_films_rate_and_keeps_still_when_told(
     obj = head()
     assert not [c for c in curves(obj.find_armature()) if "root" in c.data_path]
     assert action["eifer_mean_confidence"] == pytest.approx(track.confidence.mean())
+
+
+def test_a_film_without_a_head_brings_a_head_of_that_person(
+    tmp_path: Path, small_open_head: None
+) -> None:
+    path = write_talking_film(tmp_path / "a.mp4", n=10)
+    track = replace(film_track(10), identity=np.array([1.5, -0.5], np.float32))
+    write_video_take(bpy.context, track, VideoChoices(path))
+    keys = head().data.shape_keys.key_blocks
+    assert (keys["shape.000"].value, keys["shape.001"].value) == (1.5, -0.5)
+    write_video_take(bpy.context, track, VideoChoices(path, new_head=True))
+    first, second = (o for o in bpy.context.scene.objects if o.type == "ARMATURE")
+    assert first.location.x != second.location.x, "two new heads stand in each other"
+    assert len(bpy.data.actions) == 2
 
 
 def test_choices_survive_a_take(tmp_path: Path) -> None:
