@@ -140,6 +140,52 @@ def smirk(path: Path, n_frames: int = 12) -> Path:
     return path
 
 
+def vhap(path: Path, n_frames: int = 12) -> Path:
+    """``tracked_flame_params_….npz``: all frames, a camera, and what a track has no place for."""
+    arrays = vhap_arrays(n_frames)
+    np.savez(
+        path, **arrays, timestep_id=np.array([f"{k:05d}" for k in range(n_frames)]),
+        n_processed_frames=n_frames, focal_length=np.array([1.5], np.float32),
+        image_size=np.array([400, 600]), lights=np.zeros((9, 3), np.float32),
+    )  # fmt: skip
+    return path
+
+
+def vhap_arrays(n_frames: int) -> dict[str, np.ndarray]:
+    """What VHAP's two kinds of files have in common, one row per frame but for the shape."""
+    sizes = {"translation": 3, "rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6,
+             "expr": 100}  # fmt: skip
+    arrays = {k: (random(n_frames, n) - 0.5).astype(np.float32) * 0.3 for k, n in sizes.items()}
+    arrays["shape"] = random(1, 300)[0].astype(np.float32)
+    return arrays | {"static_offset": np.zeros((1, 40, 3), np.float32)}
+
+
+def vhap_folder(folder: Path, frames: Sequence[int]) -> Path:
+    """``flame_param/00000.npz`` and so on, as VHAP exports them."""
+    arrays = vhap_arrays(len(frames))
+    folder.mkdir()
+    for row, frame in enumerate(frames):
+        fixed = {k: arrays[k] for k in ("shape", "static_offset")}
+        moving = {k: v[[row]] for k, v in arrays.items() if k not in fixed}
+        np.savez(folder / f"{frame:05d}.npz", **moving, **fixed)
+    return folder
+
+
+def head_tracker(folder: Path, frames: Sequence[int]) -> Path:
+    """flame-head-tracker's ``0.npz`` and so on, with the pictures that it keeps in them."""
+    sizes = {"shape": 300, "exp": 100, "head_pose": 3, "jaw_pose": 3, "neck_pose": 3,
+             "eye_pose": 6, "tex": 50, "cam": 6}  # fmt: skip
+    arrays = {k: (random(len(frames), n) - 0.5).astype(np.float32) for k, n in sizes.items()}
+    arrays["head_pose"] *= 0
+    folder.mkdir()
+    for row, frame in enumerate(frames):
+        np.savez_compressed(
+            folder / f"{frame}.npz", **{k: v[[row]] for k, v in arrays.items()},
+            fov=np.array([20.0]), K=np.eye(3)[None], img=np.zeros((1, 16, 16, 3), np.uint8),
+        )  # fmt: skip
+    return folder
+
+
 def deca(path: Path, n_frames: int = 12, names: str = "deca") -> Path:
     sizes = {"shape": 100, "tex": 50, "exp": 50, "pose": 6, "cam": 3}
     suffix = "code" if names == "emoca" else ""

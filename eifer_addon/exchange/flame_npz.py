@@ -60,7 +60,7 @@ def read(path: Path, choices: Choices) -> ExpressionTrack:
         raise EiferError(f"{path.name} holds no expression coefficients.", "Export it again.")
     arrays = load_numbers(path, dict.fromkeys(keys.values()))
     parts = {part: arrays[key] for part, key in keys.items()}
-    n_frames = _rows(path, keys["expression"], parts["expression"], (1, _MOST_EXPRESSION)).shape[0]
+    n_frames = len(rows_of(path, keys["expression"], parts["expression"], (1, _MOST_EXPRESSION)))
     times = _times(path, parts, n_frames, choices)
     parts = _checked(path, keys, parts, n_frames)
     name = f"{choices.basis or 'flame2020'}:e{parts['expression'].shape[1]}"
@@ -86,7 +86,7 @@ def _checked(
     path: Path, keys: Mapping[str, str], parts: dict[str, np.ndarray], n_frames: int
 ) -> dict[str, np.ndarray]:
     """The parts with one row per frame; DECA's pose of six taken apart into head and jaw."""
-    found = {"expression": _rows(path, keys["expression"], parts["expression"], (1, 100))}
+    found = {"expression": rows_of(path, keys["expression"], parts["expression"], (1, 100))}
     for part in ("jaw", "pose"):
         if part in parts:
             found[part] = _rotation(path, keys[part], parts[part])
@@ -100,9 +100,9 @@ def _checked(
             "Save the jaw alone.",
         )
     if "eyelids" in parts:
-        found["eyelids"] = _rows(path, keys["eyelids"], parts["eyelids"], (2, 2))
+        found["eyelids"] = rows_of(path, keys["eyelids"], parts["eyelids"], (2, 2))
     if "shape" in parts:
-        found["shape"] = _rows(path, keys["shape"], parts["shape"], (1, _MOST_SHAPE))
+        found["shape"] = rows_of(path, keys["shape"], parts["shape"], (1, _MOST_SHAPE))
     for part, values in found.items():
         if part == "shape" and len(values) == 1:
             continue
@@ -121,7 +121,7 @@ def _rotation(path: Path, key: str, values: np.ndarray) -> np.ndarray:
     if square or (values.ndim == 2 and values.shape[1] == 9):
         matrices = values.reshape(-1, *_MATRIX)
     else:
-        rows = _rows(path, key, values, (3, 6))
+        rows = rows_of(path, key, values, (3, 6))
         if rows.shape[1] not in (3, 6):
             raise EiferError(
                 f"The array '{key}' of {path.name} has {rows.shape[1]} columns, not 3 or 6.",
@@ -139,8 +139,14 @@ def _rotation(path: Path, key: str, values: np.ndarray) -> np.ndarray:
     return axis_angles(matrices)
 
 
-def _rows(path: Path, key: str, values: np.ndarray, width: tuple[int, int]) -> np.ndarray:
-    """The array as (n_frames, n) with n between the widths, all of it finite."""
+def rows_of(path: Path, key: str, values: np.ndarray, width: tuple[int, int]) -> np.ndarray:
+    """An array as (n_frames, n) with n between the widths.
+
+    Raises
+    ------
+    EiferError
+        Naming file, array and frame, for another shape or values that are not numbers.
+    """
     table = values[None] if values.ndim == 1 else values
     if table.ndim == 3 and table.shape[1] == 1:
         table = table[:, 0]

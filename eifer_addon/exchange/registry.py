@@ -11,16 +11,21 @@ from ..errors import EiferError
 from ..signals.activity import Activity
 from ..spaces import ARKIT52
 from ..track import ExpressionTrack
-from . import bids, flame_npz, livelink, mmm, openface, own, pyfeat, researchers
+from . import bids, flame_npz, livelink, mmm, openface, own, pyfeat, researchers, tracker_npz
 from .archive import names_of
 from .base import Choices, Format
+from .frame_files import first_frame_file
 from .provenance import describe, sidecar_path, write_json
 from .table import open_table
 
-_ARRAYS: tuple[Format, ...] = (own.NPZ, flame_npz.FORMAT)
+_ARRAYS: tuple[Format, ...] = (
+    own.NPZ, tracker_npz.VHAP, tracker_npz.HEAD_TRACKER, flame_npz.FORMAT,
+)  # fmt: skip
 _TABLES: tuple[Format, ...] = (
     own.CSV, researchers.FORMAT, livelink.FORMAT, openface.FORMAT, pyfeat.FORMAT, mmm.FORMAT,
 )  # fmt: skip
+#: Those that come as one file per frame too.
+_FRAMES = (tracker_npz.VHAP, tracker_npz.HEAD_TRACKER)
 #: Formats that :func:`read_track` reads, by name.
 READ_FORMATS: dict[str, Format] = {form.name: form for form in (*_ARRAYS, *_TABLES)}
 #: Formats that :func:`write` writes, with words for a person.
@@ -31,20 +36,21 @@ WRITE_FORMATS: dict[str, str] = {
     "livelink": "Live Link Face CSV (tracks only)",
     "bids": "BIDS-style derivative: a folder with tsv.gz and JSON",
 }
-_KNOWN = "a track of EIFER, Live Link Face, OpenFace, py-feat, SMIRK, DECA, EMOCA or MMM"
+_KNOWN = (
+    "a track of EIFER, Live Link Face, OpenFace, py-feat, SMIRK, DECA, EMOCA, VHAP, "
+    "flame-head-tracker or MMM"
+)
 
 
 def format_of(path: str | Path) -> Format:
-    """The format of a track file, by its content.
+    """The format of a track file, or of a folder with a file per frame, by its content.
 
     Raises
     ------
     EiferError
         When the file is missing, damaged, or of no format that is known.
     """
-    source = Path(path)
-    if source.is_dir():
-        raise EiferError(f"{source} is a folder.", "Choose a file in it.")
+    source = _file_of(Path(path))
     is_archive = source.is_file() and zipfile.is_zipfile(source)
     if is_archive or source.suffix.lower() == ".npz":
         names, formats = names_of(source), _ARRAYS
@@ -54,6 +60,16 @@ def format_of(path: str | Path) -> Format:
         if form.recognise(names):
             return form
     raise EiferError(f"{source.name} is not {_KNOWN}.", "Choose another file, or name its format.")
+
+
+def _file_of(path: Path) -> Path:
+    """The path, or of a folder with one file per frame the first of them."""
+    if not path.is_dir():
+        return path
+    found = first_frame_file(path, lambda file: any(f.recognise(names_of(file)) for f in _FRAMES))
+    if found is None:
+        raise EiferError(f"{path} is a folder.", "Choose a file in it.")
+    return found
 
 
 def is_track(path: str | Path) -> bool:
@@ -71,6 +87,7 @@ def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:
     Parameters
     ----------
     path : path-like
+        A file, or the folder in which VHAP or flame-head-tracker left one file per frame.
     **choices
         What the file leaves open: ``format`` (see `READ_FORMATS`), ``rate_hz``, ``face``,
         ``angles`` (``"radians"``, ``"degrees"``, ``"half_turns"``), ``basis``.
@@ -94,7 +111,7 @@ def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:
         raise EiferError(
             f"'{chosen.format}' is no format of tracks.", f"Use one of {', '.join(READ_FORMATS)}."
         )
-    return form.read(source, chosen)
+    return form.read(_file_of(source), chosen)
 
 
 def is_activity(path: str | Path) -> bool:

@@ -55,6 +55,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "own.csv": own_csv, "own.npz": own_npz, "livelink.csv": live_link, "openface.csv": open_face,
     "pyfeat.csv": py_feat, "mmm.csv": mmm_table, "mmm.csv.gz": mmm_table,
     "mediapipe.csv": mediapipe_table, "smirk.npz": files.smirk, "deca.npz": files.deca,
+    "vhap.npz": files.vhap,
 }  # fmt: skip
 
 
