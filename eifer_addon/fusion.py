@@ -23,7 +23,7 @@ from .spaces import ARKIT52
 from .track import ExpressionTrack
 
 #: Below the first confidence the film does not count, from the second on it counts wholly.
-CONFIDENT = (0.3, 0.8)
+CONFIDENT = (0.3, 0.7)
 #: How long it takes from one source to the other.
 FADE_S = 0.15
 _LEAST_CONFIDENCE = 0.02

@@ -80,18 +80,26 @@ class EiferCleanUp(bpy.types.PropertyGroup):
     mirror: _switch("Mirror", "Left becomes right, of face and head")
     symmetry: _slider("symmetry", "Symmetry", "0 as filmed, 1 the mean of both sides")
     eyelids: _slider(
-        "eyelids", "Eyelids", "Close both together unless one winks, calm flutter, close blinks"
+        "eyelids",
+        "Steady eyelids",
+        "Close both together unless one winks, calm flutter, close blinks",
     )
-    gaze: _slider("gaze", "Gaze", "Hold fixations still; saccades stay quick")
+    gaze: _slider("gaze", "Steady gaze", "Hold fixations still; saccades stay quick")
     smoothing_hz: _slider(
         "smoothing_hz", "Smoothing (Hz)", "Of the face; lower is calmer, 0 is off. Nothing is late",
         soft_max=15.0,
     )  # fmt: skip
     eyelid_smoothing_hz: _slider(
-        "eyelid_smoothing_hz", "Eyelids (Hz)", "Smoothing of the eyelids; 0 is off", soft_max=15.0
+        "eyelid_smoothing_hz",
+        "Eyelid smoothing (Hz)",
+        "Smoothing of the eyelids; 0 is off",
+        soft_max=15.0,
     )
     head_smoothing_hz: _slider(
-        "head_smoothing_hz", "Head (Hz)", "Smoothing of the head's motion; 0 is off", soft_max=15.0
+        "head_smoothing_hz",
+        "Head smoothing (Hz)",
+        "Smoothing of the head's motion; 0 is off",
+        soft_max=15.0,
     )
     head_motion: _slider("head_motion", "Head motion", "1 as filmed, 0 holds the head still", 1.0)
     level_head: _switch(

@@ -63,6 +63,7 @@ def _copied(obj: bpy.types.Object) -> dict[Any, Any]:
     copies: dict[Any, Any] = {}
     for one in (rig, *rig.children):
         copy = one.copy()
+        copy.name = f"{one.name} beside"
         copies[one] = copy
         if one.type == "MESH":
             # Shape keys belong to the mesh, and each head has its own values there.

@@ -93,7 +93,7 @@ def test_a_slider_makes_the_keys_again_at_once(head: bpy.types.Object) -> None:
     assert clean_up_of(action).gain["mouth.left"] == 0.5
     texts: list[str] = []
     clean_up_panel.draw_clean_up(Layout(texts), bpy.context)
-    assert {"Cleaned up", "Smoothing (Hz)", "Mouth", "Eyelids"} <= set(texts)
+    assert {"Cleaned up", "Smoothing (Hz)", "Mouth", "Steady eyelids"} <= set(texts)
 
 
 def test_the_present_frame_becomes_rest(head: bpy.types.Object) -> None:
