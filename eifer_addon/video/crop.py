@@ -80,18 +80,22 @@ def sample(image: np.ndarray, region: Region, size: int, *, replicate: bool = Fa
     part = _cut(image, (left, top, right, bottom), replicate)
     across, down = (corners[1] - corners[0]) / size, (corners[2] - corners[0]) / size
     x, y = corners[0] - (left, top)
-    turned = Image.fromarray(part).transform(
+    turned = part.transform(
         (size, size), Image.Transform.AFFINE, (across[0], down[0], x, across[1], down[1], y),
         Image.Resampling.BILINEAR,
     )  # fmt: skip
     return np.asarray(turned).astype(np.float32)
 
 
-def _cut(image: np.ndarray, box: tuple[int, int, int, int], replicate: bool) -> np.ndarray:
+def _cut(image: np.ndarray, box: tuple[int, int, int, int], replicate: bool) -> Image.Image:
     """The pixels in left, top, right, bottom, some of which may lie outside of the image."""
     (high, wide), (left, top, right, bottom) = image.shape[:2], box
-    if left >= 0 and top >= 0 and right <= wide and bottom <= high:
-        return np.ascontiguousarray(image[top:bottom, left:right])
+    is_inside = left >= 0 and top >= 0 and right <= wide and bottom <= high
+    if is_inside and image.flags.c_contiguous:
+        # Read where it lies, row by row.
+        pixels = memoryview(image).cast("B")[3 * (top * wide + left) :]
+        size = right - left, bottom - top
+        return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 3 * wide, 1)
     # Where the box lies wholly outside, the nearest row or column stands for it.
     first, last = np.clip((top, bottom - 1), 0, high - 1)
     leftmost, rightmost = np.clip((left, right - 1), 0, wide - 1)
@@ -105,7 +109,7 @@ def _cut(image: np.ndarray, box: tuple[int, int, int, int], replicate: bool) -> 
         part[above:below, :before] = part[above:below, before : before + 1]
         part[above:below, behind:] = part[above:below, behind - 1 : behind]
         part[:above], part[below:] = part[above], part[below - 1]
-    return part
+    return Image.fromarray(part)
 
 
 def _picked(image: np.ndarray, corners: np.ndarray, size: int, replicate: bool) -> np.ndarray:

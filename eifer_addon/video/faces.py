@@ -23,7 +23,7 @@ from .landmarker import Face, FaceLandmarker
 #: Shares of the picture's shorter side that one search takes in.
 _TILE_SHARES = (0.6, 0.3)
 #: So many tiles are searched in a frame without a face, and so often (in frames) the rest.
-_TILES_WHEN_ALONE, _WHOLE_EVERY, _TILE_EVERY = 8, 4, 2
+_TILES_WHEN_ALONE, _WHOLE_EVERY, _TILE_EVERY = 8, 8, 4
 #: Two boxes that overlap by more than this (of the smaller one) are the same face.
 SAME_PLACE = 0.5
 #: A newcomer has to be believed in a little more than one who is already known.
@@ -235,7 +235,7 @@ class FaceTracker:
             return [*everything, *(next(self._turns) for _ in range(_TILES_WHEN_ALONE))]
         if self._now % _WHOLE_EVERY == 0:
             return everything[:1]
-        return [next(self._turns)] if self._now % _TILE_EVERY else []
+        return [next(self._turns)] if self._now % _TILE_EVERY == 1 else []
 
     def _welcome(self, image: np.ndarray, found: Sequence[Detection]) -> None:
         """Read faces where the detector saw some, and find out who they are."""
