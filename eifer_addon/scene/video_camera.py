@@ -15,6 +15,7 @@ _SENSOR_MM = 36.0
 #: Blender's shortest and longest lens.
 _LENS_MM = (1.0, 5000.0)
 _NEAREST_M = 0.01
+_SAME_SHAPE = 0.01
 #: A camera that looks along the head's -z, in Blender's axes: along +Y, with Z up.
 _LOOKS_AT_FACE = Matrix.Rotation(np.pi / 2, 4, "X")
 
@@ -66,6 +67,11 @@ def picture_shape(scene: bpy.types.Scene) -> float:
     render = scene.render
     across = render.resolution_x * render.pixel_aspect_x
     return float(across / (render.resolution_y * render.pixel_aspect_y))
+
+
+def fills(camera: Camera, scene: bpy.types.Scene) -> bool:
+    """Whether the film has the shape of what the scene renders, so that there are no borders."""
+    return abs(picture_shape(scene) * camera.height / camera.width - 1) < _SAME_SHAPE
 
 
 def _set_lens(data: bpy.types.Camera, camera: Camera, shape: float) -> None:

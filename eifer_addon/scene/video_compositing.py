@@ -7,6 +7,8 @@ from typing import Any
 import bpy
 
 from ..errors import EiferError
+from ..track import Camera
+from .video_camera import fills
 from .video_timing import FilmTiming, time_pictures
 
 TREE = "EIFER film"
@@ -15,7 +17,7 @@ _IS_GROUP = bpy.app.version >= (5, 0, 0)
 
 
 def render_over_film(
-    scene: bpy.types.Scene, image: bpy.types.Image, timing: FilmTiming, opacity: float = 1.0
+    scene: bpy.types.Scene, image: bpy.types.Image, timing: FilmTiming, seen: Camera
 ) -> None:
     """Let renders of a scene show the avatar over the film.
 
@@ -27,8 +29,8 @@ def render_over_film(
     scene : bpy.types.Scene
     image : bpy.types.Image
     timing : FilmTiming
-    opacity : float
-        Of the avatar, 0 to 1.
+    seen : Camera
+        Of the track; tells the film's shape.
 
     Raises
     ------
@@ -43,9 +45,8 @@ def render_over_film(
     film.name = film.label = "Film"
     film.image = image
     scale = nodes.new("CompositorNodeScale")
-    _fit_render_size(scale)
+    _fit_render_size(scale, stretches=fills(seen, scene))
     over = nodes.new("CompositorNodeAlphaOver")
-    over.inputs["Factor" if _IS_GROUP else "Fac"].default_value = opacity
     # Both pictures are called Image up to 4.5: the film is the first, the avatar the second.
     behind, front = (s for s in over.inputs if s.type == "RGBA")
     for k, node in enumerate((film, scale, layers, over, output)):
@@ -81,10 +82,11 @@ def _empty_tree(scene: bpy.types.Scene) -> Any:
     return tree
 
 
-def _fit_render_size(scale: Any) -> None:
+def _fit_render_size(scale: Any, *, stretches: bool) -> None:
     """Let a scale node bring pictures to the size of the render, whole."""
     if _IS_GROUP:
         scale.inputs["Type"].default_value = "Render Size"
-        scale.inputs["Frame Type"].default_value = "Fit"
+        scale.inputs["Frame Type"].default_value = "Stretch" if stretches else "Fit"
     else:
-        scale.space, scale.frame_method = "RENDER_SIZE", "FIT"
+        scale.space = "RENDER_SIZE"
+        scale.frame_method = "STRETCH" if stretches else "FIT"

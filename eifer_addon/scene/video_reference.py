@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import bpy
@@ -60,9 +61,12 @@ def keep_shape(image: bpy.types.Image, seen: Camera) -> None:
     """Let a film whose pixels are not square be shown in its true shape."""
     if image.source == "SEQUENCE":
         return
-    shape = seen.width / seen.height / (image.size[0] / image.size[1])
-    if abs(shape - 1) > _SQUARE:
-        image.display_aspect = (shape, 1.0)
+    wanted, stored = seen.width / seen.height, image.size[0] / image.size[1]
+    if abs(wanted * stored - 1) < _SQUARE < abs(wanted - 1):
+        text = f"This Blender shows {image.name}, which was filmed upright, on its side."
+        warnings.warn(f"{text} Blender 4.5 and later turn it.", UserWarning, stacklevel=2)
+    elif abs(wanted / stored - 1) > _SQUARE:
+        image.display_aspect = (wanted / stored, 1.0)
 
 
 def _pictures(path: Path) -> tuple[Path, ...]:
@@ -116,15 +120,17 @@ def _sequence_hz(track: ExpressionTrack) -> float:
 
 
 def add_background(
-    camera: bpy.types.Object, image: bpy.types.Image, timing: FilmTiming
+    camera: bpy.types.Object, image: bpy.types.Image, timing: FilmTiming, *, fills: bool
 ) -> bpy.types.CameraBackgroundImage:
-    """Show the film behind everything in the camera's view; opacity is its ``alpha``."""
+    """Show the film behind everything in the camera's view; opacity is its ``alpha``.
+
+    A film that `fills` the picture needs no borders, whatever the shape of its pixels.
+    """
     background = camera.data.background_images.new()
     background.image = image
     background.alpha = OPACITY
     background.display_depth = "BACK"
-    # The camera's border already has the film's shape, or letterboxes it.
-    background.frame_method = "FIT"
+    background.frame_method = "STRETCH" if fills else "FIT"
     camera.data.show_background_images = True
     index = len(camera.data.background_images) - 1
     path = f"background_images[{index}].image_user"

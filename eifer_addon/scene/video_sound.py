@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 
+from ..errors import EiferError
 from ..video.clock import FilmClock
 
 _MOST_CHANNELS = 128
@@ -33,6 +34,11 @@ def add_sound(
     -------
     bpy.types.SoundStrip or None
         None for a silent film.
+
+    Raises
+    ------
+    EiferError
+        When Blender cannot read the sound, or was built without any.
     """
     if clock.sound_s is None:
         return None
@@ -46,7 +52,13 @@ def add_sound(
     # The strips of other films may lie anywhere.
     taken = {strip.channel for strip in strips}
     channel = next((c for c in range(1, _MOST_CHANNELS) if c not in taken), _MOST_CHANNELS)
-    strip = strips.new_sound(name, str(Path(path).absolute()), channel, first)
+    try:
+        strip = strips.new_sound(name, str(Path(path).absolute()), channel, first)
+    except RuntimeError as error:
+        raise EiferError(
+            f"The sound of {Path(path).name} cannot be added: {str(error).strip()}.",
+            "Import the film without its sound.",
+        ) from error
     # A strip begins at a whole frame; the rest is told in seconds.
     strip.sound_offset = (begins - first) / hz
     early = math.ceil(frame_start) - first

@@ -16,7 +16,7 @@ from .controls import metadata
 from .keyframes import PREFIX
 from .takes import current_take
 from .transaction import all_or_nothing
-from .video_camera import add_film_camera
+from .video_camera import add_film_camera, fills
 from .video_compositing import render_over_film
 from .video_reference import add_background, add_plane, keep_shape, load_film, timing_of
 from .video_scene import restored_scene, set_size
@@ -137,23 +137,21 @@ class _Film:
         keep_shape(image, self.seen)
         timing = timing_of(image, self.track, self.start, self.context.scene)
         if background:
-            add_background(self.camera, image, timing)
+            add_background(self.camera, image, timing, fills=fills(self.seen, self.context.scene))
         if plane:
             added = add_plane(self.context, self.camera, self.seen, image, timing)
             self.camera[PLANE] = added
         if render:
-            render_over_film(self.context.scene, image, timing)
+            render_over_film(self.context.scene, image, timing, self.seen)
 
     def add_sound(self) -> None:
         """The film's sound; a film whose sound cannot be read is a warning."""
         try:
             clock = film_clock(self.path)
+            strip = add_sound(self.context.scene, self.path, self.camera.name, self.start, clock)
         except EiferError as error:
             warnings.warn(str(error), UserWarning, stacklevel=2)
             return
-        strip = add_sound(
-            self.context.scene, self.path, self.camera.name, self.start, clock
-        )  # fmt: skip
         if strip is not None:
             self.camera[STRIP] = strip.name
 

@@ -127,24 +127,25 @@ def test_escape_keeps_what_is_done_and_the_film_can_go_on(
     bpy.ops.eifer.add_head()
     set_rate(bpy.context.scene, 23.976)
     obj = head()
-    window, chosen = FilmWindow(), VideoChoices(long_face, options={"stop": 160}, camera=False)
+    window, chosen = FilmWindow(), VideoChoices(long_face, options={"stop": 90}, camera=False)
     operator = Operator(chosen)
     assert drive(operator, window, stop_after=8) == {"FINISHED"}
     assert at_rest(window)
     action = current_take(obj)
     assert is_partial(action)
     done = len(track_from_object(bpy.context, obj))
-    assert 0 < done < 160
-    assert f"Stopped after {done} of 160 frames" in facts_of(action)
+    assert 0 < done < 90
+    assert f"Stopped after {done} of 90 frames" in facts_of(action)
     assert [m.name for m in bpy.context.scene.timeline_markers][-1] == "Import stopped"
     assert list(unfinished_films().iterdir()), "nothing is kept to go on with"
+    actions = list(bpy.data.actions)
     resumed = Operator(choices_of_take(action), resumed=action.name)
     assert drive(resumed, window) == {"FINISHED"}
     assert current_take(obj) == action
-    assert list(bpy.data.actions) == [action]
+    assert list(bpy.data.actions) == actions, "going on made another take"
     assert not is_partial(action)
-    assert len(track_from_object(bpy.context, obj)) == 160
-    assert len(source_of(bpy.context, obj)) == 160
+    assert len(track_from_object(bpy.context, obj)) == 90
+    assert len(source_of(bpy.context, obj)) == 90
     assert "Import stopped" not in {m.name for m in bpy.context.scene.timeline_markers}
 
 
@@ -187,7 +188,7 @@ def test_a_film_without_a_face_among_several_is_a_warning(face: Path, tmp_path: 
     assert "notes.mp4" in said
     operator = Operator(VideoChoices(text), VideoChoices(face, options={"stop": 2}, camera=False))
     assert drive(operator, window) == {"FINISHED"}
-    assert [action.name for action in bpy.data.actions] == ["pyfeat_single_face"]
+    assert current_take(head()).name == "pyfeat_single_face"
     warned = [text for kind, text in operator.reports if kind == {"WARNING"}]
     assert any("notes.mp4" in text for text in warned)
 
@@ -258,7 +259,7 @@ def test_a_film_without_a_head_brings_a_head_of_that_person(
     write_video_take(bpy.context, track, VideoChoices(path, new_head=True))
     first, second = (o for o in bpy.context.scene.objects if o.type == "ARMATURE")
     assert first.location.x != second.location.x, "two new heads stand in each other"
-    assert len(bpy.data.actions) == 2
+    assert {"a", "a.001"} <= {action.name for action in bpy.data.actions}
 
 
 def test_choices_survive_a_take(tmp_path: Path) -> None:
