@@ -35,8 +35,8 @@ from .signals.jobs import shifted as shifted
 from .signals.jobs import synchronise as synchronise
 from .video.clean_up import clean_up as clean_up
 from .video.job import video_to_expression as video_to_expression
-from .video_batch import BatchResult as BatchResult
 from .video_batch import video_batch as video_batch
+from .video_compare import compare as compare
 
 if TYPE_CHECKING:
     import bpy

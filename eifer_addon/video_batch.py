@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import EiferError
-from .files import atomic_path, cache_folder, sha256_of
+from .files import atomic_path, cache_folder, make_folder, sha256_of
 from .processes import Child
 from .version import software_version
 from .video.batch_plan import Clip, clips_of, find_films, source_of, what_is_left
@@ -149,7 +149,7 @@ def video_batch(
         else:
             reports[clip.name] = report
             news("report", report)
-    _make_folder(Path(out))
+    make_folder(Path(out))
     for report in _work(jobs, scheduler, workers, news):
         reports[report["name"]] = {"path": report["source"]["path"], **report}
         news("report", reports[report["name"]])
@@ -178,15 +178,6 @@ def _choices(
         wanted = render_choices({} if render is True else render)
     head_name = None if path is None else str(path)
     return _Choices(backend, head_name, options, wanted, attempts, overwrite)
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        from .files import write_error
-
-        raise write_error(out, error) from error
 
 
 def _plan(clip: Clip, chosen: _Choices) -> tuple[dict[str, Any], Request | None]:

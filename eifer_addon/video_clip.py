@@ -209,16 +209,16 @@ def _tracks(
     request: Request, folder: Path, on_progress: OnProgress | None
 ) -> dict[str, ExpressionTrack]:
     """The film's track in `arkit52` and, where there is another one, in the head's own space."""
+    from . import api
     from .heads.retarget import retarget
-    from .video.job import video_to_expression
 
     state = folder / STATE
     head = None
     if request.head is not None:
-        from .heads.flame_file import load_flame
+        from .heads.head_file import load_head_file
 
-        head = load_flame(request.head)
-    track = video_to_expression(
+        head = load_head_file(request.head)
+    track = api.video_to_expression(
         request.path, request.backend, head, on_progress,
         **{**request.options, "state": str(state)},
     )  # fmt: skip

@@ -6,7 +6,21 @@ calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli
 
 from __future__ import annotations
 
-from . import calibrate, demo, emg, export, inspect, live, models, play, rig, sources, sync, video
+from . import (
+    calibrate,
+    compare,
+    demo,
+    emg,
+    export,
+    inspect,
+    live,
+    models,
+    play,
+    rig,
+    sources,
+    sync,
+    video,
+)
 from . import map as muscle_map
 from .base import Verb
 
@@ -23,5 +37,6 @@ VERBS: dict[str, Verb] = {
     "play": play,
     "live": live,
     "video": video,
+    "compare": compare,
     "models": models,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import api
 from ..progress import ProgressBar
+from ..video_batch import BatchResult
 from ..video_render import STYLES
 from .base import Result, positive, require_blender
 from .choices import face, whole_from
@@ -152,7 +153,7 @@ def _row(report: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _sum(result: api.BatchResult) -> str:
+def _sum(result: BatchResult) -> str:
     counts = {name: sum(one["state"] == name for one in result.reports)
               for name in ("done", "skipped", "failed")}  # fmt: skip
     words = f"{counts['done']} done"
