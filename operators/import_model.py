@@ -67,11 +67,13 @@ class EIFER_OT_import_model(bpy.types.Operator):
         """Hand over to the modal operator in a window; import at once in scripts."""
         if not self._asked or bpy.app.background:
             return guarded(self, lambda: self._through(context))
-        # Blender takes no modal operator from a file browser.
-        choices = ("filepath", "backend", "model_name", "overwrite")
-        bpy.ops.eifer.run_model_import(
-            "INVOKE_DEFAULT", **{name: getattr(self, name) for name in choices}
-        )
+        # Blender takes no modal operator from a file browser, and one that hangs on the window of
+        # the preferences would end with it.
+        names = ("filepath", "backend", "model_name", "overwrite")
+        choices = {name: getattr(self, name) for name in names}
+        windows = context.window_manager.windows
+        with context.temp_override(window=next(w for w in windows if w.parent is None)):
+            bpy.ops.eifer.run_model_import("INVOKE_DEFAULT", **choices)
         return {"FINISHED"}
 
     def _through(self, context: bpy.types.Context) -> None:

@@ -36,7 +36,7 @@ class EiferPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "flame_path")
         self._draw_models(layout)
         row = layout.row()
-        row.label(text="Converted heads and models are kept in")
+        row.label(text="Converted heads are kept in")
         row.operator("wm.path_open", text=str(cache_folder()), icon="FILE_FOLDER").filepath = str(
             cache_folder()
         )
@@ -44,8 +44,10 @@ class EiferPreferences(bpy.types.AddonPreferences):
     def _draw_models(self, layout: bpy.types.UILayout) -> None:
         """The networks that the user imported, and the button for another."""
         layout.prop(self, "torch_python")
-        column = layout.column(heading="Imported networks")
-        for name in model_names():
+        column = layout.column()
+        names = model_names()
+        column.label(text="Imported networks" if names else "No network has been imported yet")
+        for name in names:
             row = column.row()
             row.label(text=name, icon="CHECKMARK")
             row.operator("eifer.remove_model", text="", icon="X").model_name = name
