@@ -68,10 +68,9 @@ def load_head(path: str | Path | None = None) -> HeadModel:
         from .heads.open_head import load_open_head
 
         return load_open_head()
-    from .heads.bfm import is_bfm, load_bfm
-    from .heads.flame_file import load_flame
+    from .heads.head_file import load_head_file
 
-    return load_bfm(path) if is_bfm(path) else load_flame(path)
+    return load_head_file(path)
 
 
 def read_recording(path: str | Path, **choices: Any) -> Recording:

@@ -58,8 +58,8 @@ def retarget(
     space_or_head : str or HeadModel
         The space's name, or the head that shall take the track in its own space.
     source_head : HeadModel, optional
-        The head of the track's basis. Without it, what was fitted when a head of that name was
-        last given its units is used.
+        The head of the track's basis; one of another basis is not used. Without it, what was
+        fitted when a head of that name was last given its units is used.
 
     Returns
     -------
@@ -80,6 +80,8 @@ def retarget(
         return track
     if track.space.basis == goal.basis:
         return _moved(track, goal, _same_basis(track, goal))
+    if source_head is not None and not _is_of(source_head, track.space.basis):
+        source_head = None
     if source_head is not None and head is not None and track.space.basis != ARKIT52.basis:
         return _moved(track, goal, _directly(track, goal, source_head, head))
     values = track.coefficients.astype(np.float64)
@@ -88,6 +90,12 @@ def retarget(
     if goal.basis != ARKIT52.basis:
         values = from_arkit(values, goal, _units(goal.basis, head))
     return _moved(track, goal, values)
+
+
+def _is_of(head: HeadModel, basis: str) -> bool:
+    """Whether a head is of a basis by its name; that of a FLAME file may not tell the year."""
+    name = basis_name(head)
+    return name == basis or (name == "flame" and basis.startswith(name))
 
 
 def own_space(head: HeadModel) -> str:

@@ -213,7 +213,8 @@ def _track(
         confidence[answered.rows] = faces.presence[answered.rows]
         pose[answered.rows], camera = placed(
             decoded, answered.crops, first_lens(faces.size, fov_deg),
-            _points(head, identity),
+            # A face model without a neck is no avatar: the place is that of the open head then.
+            _points(head if rules.turns_about_root else None, identity),
             turns_about_root=rules.turns_about_root,
         )  # fmt: skip
     return ExpressionTrack(

@@ -12,7 +12,7 @@ from ...models.reconstructors.base import Reconstructor
 from ...models.reconstructors.installed import load_reconstructor
 from ...models.reconstructors.registry import get_backend
 from ...models.sessions import Model
-from ..heads.flame_file import load_flame
+from ..heads.head_file import load_head_file
 from ..heads.model import HeadModel
 from ..heads.retarget import retarget
 from ..heads.units import basis_name
@@ -130,7 +130,7 @@ def smoothed(track: ExpressionTrack, is_cut: np.ndarray, seconds: float) -> Expr
 
 
 def _head_of(basis: str, head: HeadModel | str | Path | None) -> HeadModel | None:
-    given = load_flame(head) if isinstance(head, str | Path) else head
+    given = load_head_file(head) if isinstance(head, str | Path) else head
     return given if given is not None and basis_name(given) == basis else None
 
 

@@ -130,6 +130,8 @@ def test_a_track_waits_for_the_model_and_is_carried_once_it_was_imported(
     said = r"Basel Face Model.*eifer models import bfm model2017-1_bfm_nomouth\.h5"
     with pytest.raises(EiferError, match=said):
         retarget(track, "arkit52")
+    with pytest.raises(EiferError, match=said):  # a head of another basis is no help
+        retarget(track, "arkit52", source_head=open_head)
     units = import_bfm(write_2017(tmp_path / "model2017-1_face12_nomouth.h5", person))
     assert np.median(units.error) < 0.25
     assert not units.jaw.any()
