@@ -59,15 +59,14 @@ SINGLE = (
     "mouthPucker", "mouthRight", "mouthShrugUpper", "mouthShrugLower", "mouthSmile", "mouthStretch",
     "mouthUpperUp", "noseSneer", "mouthDimple", "mouthRollLower",
 )  # fmt: skip
-#: The order of ICT FaceKit's vertices after its README: what is skin, eyeballs and shells.
-_ICT_EYES, _ICT_SHELLS = ((21451, 23021), (23021, 24591)), (24591, 25351)
-_ICT_LASHES, _ICT_MOUTH = (25351, 26719), (11248, 13294)
+#: The order of ICT FaceKit's vertices after its README; from the shells on (tears, blends, cards of
+#: lashes) all are made to be drawn with transparent textures, and left out.
+_ICT_EYES, _ICT_SHELLS = ((21451, 23021), (23021, 24591)), 24591
+_ICT_MOUTH = (11248, 13294)
 _ICT_GUMS, _ICT_TEETH = (14062, 17039), (17039, 21451)
 _SKIN, _LIPS, _BROWS = (0.62, 0.40, 0.31), (0.50, 0.19, 0.17), (0.10, 0.07, 0.05)
 _OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39,
                40, 185)  # fmt: skip
-_INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81,
-               80, 191)  # fmt: skip
 _BROW_RIGHT = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 _BROW_LEFT = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 OVAL = (
@@ -127,7 +126,7 @@ def make_clip(head: str, seed: int, size: str, light: str, n_frames: int = 24) -
     random = np.random.default_rng(seed)
     combined = list(COMBINED.values())[random.integers(len(COMBINED))]
     name = SINGLE[random.integers(len(SINGLE))]
-    if f"{name}Left" in ARKIT_NAMES and name not in ("mouth", "jaw") and random.uniform() < 0.5:
+    if f"{name}Left" in ARKIT_NAMES and random.uniform() < 0.5:
         name += ("Left", "Right")[random.integers(2)]
     single = {name: float(random.uniform(0.6, 1.0))}
     targets = [raised(single), raised(combined) * random.uniform(0.7, 1.0)]
@@ -168,7 +167,7 @@ def model_of(head: str, data: Path | None = None) -> HeadModel:
     zero = np.zeros_like(grey.template)
     units = np.stack([own.get(name, zero) for name in ARKIT_NAMES])
     corner = grey.triangles[:, 0]
-    shown = (corner < _ICT_SHELLS[0]) | (corner >= _ICT_SHELLS[1])
+    shown = corner < _ICT_SHELLS
     head_model = grey.replace(triangles=grey.triangles[shown], units=units)
     found = find_landmarks(head_model.replace(colours=_ict_eyes(head_model)))
     points = found.positions(grey.template, head_model.triangles)
@@ -181,7 +180,6 @@ def _ict_eyes(head: HeadModel) -> np.ndarray:
     colours[slice(*_ICT_MOUTH)] = (0.35, 0.10, 0.09)
     colours[slice(*_ICT_GUMS)] = (0.50, 0.17, 0.16)
     colours[slice(*_ICT_TEETH)] = (0.75, 0.72, 0.64)
-    colours[slice(*_ICT_LASHES)] = (0.05, 0.04, 0.03)
     for first, last in _ICT_EYES:
         ball = head.template[first:last].astype(np.float64)
         ray = ball - (ball.min(axis=0) + ball.max(axis=0)) / 2
@@ -198,12 +196,8 @@ def _ict_colours(head: HeadModel, points: np.ndarray) -> np.ndarray:
     skin = slice(0, 9409)
     place = head.template[skin, :2]
     front = head.template[skin, 2] > points[234, 2]
-    for outline, colour, hole in (
-        (_OUTER_LIPS, _LIPS, None), (_BROW_RIGHT, _BROWS, None), (_BROW_LEFT, _BROWS, None)
-    ):  # fmt: skip
+    for outline, colour in ((_OUTER_LIPS, _LIPS), (_BROW_RIGHT, _BROWS), (_BROW_LEFT, _BROWS)):
         inside = _in_polygon(place, points[list(outline), :2]) & front
-        if hole is not None:
-            inside &= ~_in_polygon(place, points[list(hole), :2])
         colours[skin][inside] = colour
     return colours
 
@@ -235,6 +229,13 @@ def vertices_of(head: HeadModel, identity: np.ndarray, units: np.ndarray) -> np.
     return head.shaped(identity, units=units)
 
 
+def turn_of(clip: Clip, frame: int) -> np.ndarray:
+    """Rotation (3, 3) of the head in the camera's axes; the identity looks into the camera."""
+    pitch, yaw, roll = np.radians(clip.turns_deg[frame])
+    turn = rodrigues(np.array([0, yaw, 0])) @ rodrigues(np.array([pitch, 0, 0]))
+    return np.asarray(turn @ rodrigues(np.array([0, 0, roll])))
+
+
 def draw(head: HeadModel, clip: Clip, frame: int, samples: int = 2) -> tuple[Rendering, np.ndarray]:
     """A frame's rendering with its background, and the vertices that were drawn."""
     width, height = SIZES[clip.size]
@@ -242,10 +243,7 @@ def draw(head: HeadModel, clip: Clip, frame: int, samples: int = 2) -> tuple[Ren
     assert head.landmarks is not None
     pivot = head.template[head.triangles[head.landmarks.triangles[1]]].mean(axis=0)
     pivot = pivot - np.array([0, 0.0, 0.09])
-    pitch, yaw, roll = np.radians(clip.turns_deg[frame])
-    turn = rodrigues(np.array([0, yaw, 0])) @ rodrigues(np.array([pitch, 0, 0]))
-    turn = turn @ rodrigues(np.array([0, 0, roll]))
-    posed = (vertices - pivot) @ turn.T + pivot + clip.shift_m[frame]
+    posed = (vertices - pivot) @ turn_of(clip, frame).T + pivot + clip.shift_m[frame]
     # A face of nearly half of the picture's height, at arm's length from a camera of 31 degrees.
     camera = Camera(pivot, 0.75, height / 2 / np.tan(np.radians(15.5)), width, height)
     drawn = render(

@@ -8,7 +8,8 @@ no part of the fit has seen) make known expressions, turned by up to 40 degrees,
 at three sizes, without and with 16, 32 and 60 drawn electrodes. What MediaPipe's blendshapes say,
 and what the fit says, is put on the head that was filmed, with its own neutral face and its own
 shapes, and compared with the vertices that were filmed, in the head's axes, over the front of the
-face. The ARKit error is the mean absolute difference over the coefficients that a picture can tell.
+face. The ARKit error is the mean absolute difference over the coefficients that a picture can tell,
+the last column the angle between the head's true and fitted rotation.
 
 ``--clips 3`` (each light with one size) takes some minutes, most of them for drawing;
 ``--clips 9`` crosses all lights with all sizes. ``--keep DIR`` keeps what was read in the pictures,
@@ -42,8 +43,10 @@ from rendered_faces import (
     face_region,
     make_clip,
     model_of,
+    turn_of,
 )
 
+from eifer.eifer_addon.heads.model import HeadModel, rodrigues
 from eifer.eifer_addon.spaces import ARKIT_NAMES
 from eifer.eifer_addon.video.face_tracks import FaceTrack, FaceTracks, FrameFaces
 from eifer.eifer_addon.video.faces import FaceTracker
@@ -70,11 +73,14 @@ class Scores:
         (n,) mean distance of the face's vertices, and mean ARKit error; NaN in gaps.
     units : numpy.ndarray
         (n, 52) absolute error of each coefficient.
+    turn_deg : numpy.ndarray
+        (n,) angle between the true and the said rotation of the head, NaN where none is said.
     """
 
     mm: np.ndarray
     arkit: np.ndarray
     units: np.ndarray
+    turn_deg: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ class Row:
     still_mm: float
     mm: dict[str, float]
     arkit: dict[str, float]
+    turn_deg: float
 
 
 def clips(per_head: int, n_frames: int) -> list[Clip]:
@@ -104,7 +111,7 @@ def clips(per_head: int, n_frames: int) -> list[Clip]:
     return made
 
 
-def _model(head: str) -> object:
+def _model(head: str) -> HeadModel:
     return model_of(head) if head == "open" else model_of(head, find_test_data())
 
 
@@ -158,30 +165,45 @@ def _kept(path: Path) -> dict[int, FaceTrack]:
     return tracks
 
 
-def estimate(method: str, track: FaceTrack) -> np.ndarray:
-    """ARKit coefficients (n, 52) of a method, NaN where it saw no face."""
+@dataclass(frozen=True)
+class Estimate:
+    """What a method says: ARKit coefficients (n, 52), rotations (n, 3) in rad; NaN for no face."""
+
+    units: np.ndarray
+    turns: np.ndarray
+
+
+def estimate(method: str, track: FaceTrack) -> Estimate:
+    """Let a method look at what was read in the pictures."""
+    turns = np.full((len(track.indices), 3), np.nan)
     if method == "raw" or track.is_gap.all():
-        return track.blendshapes.astype(float)
+        return Estimate(track.blendshapes.astype(float), turns)
     from eifer.eifer_addon.video.fit import fit_faces
 
     fitted = fit_faces(track).track
-    values = fitted.coefficients.astype(float)
-    values[fitted.confidence <= 0] = np.nan
-    return values
+    assert fitted.head_pose is not None
+    gap = (fitted.confidence <= 0)[:, None]
+    units = np.where(gap, np.nan, fitted.coefficients)
+    return Estimate(units, np.where(gap, np.nan, fitted.head_pose[:, :3]))
 
 
-def score(clip: Clip, values: np.ndarray) -> Scores:
-    """How far coefficients (n, 52) are from a clip's truth."""
+def score(clip: Clip, said: Estimate) -> Scores:
+    """How far a method is from a clip's truth."""
     head = _model(clip.head)
     region = face_region(head)
-    mm = np.full(len(values), np.nan)
-    for k, (said, true) in enumerate(zip(values, clip.units, strict=True)):
-        if np.isfinite(said).all():
+    n = len(clip.units)
+    mm, turn = np.full(n, np.nan), np.full(n, np.nan)
+    for k in range(n):
+        if np.isfinite(said.units[k]).all():
             # The person's own neutral is in both, so that only movements differ.
-            gap = np.einsum("u,uvc->vc", said - true, head.units[:, region])
+            change = said.units[k] - clip.units[k]
+            gap = np.einsum("u,uvc->vc", change, head.units[:, region])
             mm[k] = 1000 * np.linalg.norm(gap, axis=1).mean()
-    units = np.abs(values - clip.units)
-    return Scores(mm, units[:, KNOWABLE].mean(axis=1), units)
+        if np.isfinite(said.turns[k]).all():
+            between = rodrigues(said.turns[k]).T @ turn_of(clip, k)
+            turn[k] = np.degrees(np.arccos(np.clip((np.trace(between) - 1) / 2, -1, 1)))
+    units = np.abs(said.units - clip.units)
+    return Scores(mm, units[:, KNOWABLE].mean(axis=1), units, turn)
 
 
 def run_clip(
@@ -190,7 +212,8 @@ def run_clip(
     """All scores of one clip."""
     found = {}
     for count, track in read_clip(clip, keep).items():
-        found[count, "still"] = score(clip, np.zeros_like(clip.units))
+        nothing = np.full((len(clip.units), 3), np.nan)
+        found[count, "still"] = score(clip, Estimate(np.zeros_like(clip.units), nothing))
         for method in methods:
             found[count, method] = score(clip, estimate(method, track))
     return found
@@ -229,13 +252,14 @@ def _row(
     """Means over the chosen frames in which every method has an answer."""
     mm = {m: np.concatenate([s[count, m].mm for s in scores]) for m in ("still", *methods)}
     arkit = {m: np.concatenate([s[count, m].arkit for s in scores]) for m in methods}
+    turn = np.concatenate([scores_of[count, methods[-1]].turn_deg for scores_of in scores])
     both = chosen & np.all([np.isfinite(mm[m]) for m in methods], axis=0)
     if not both.any():
         return None
     return Row(
         head, group, count, float(both[chosen].mean()), float(mm["still"][both].mean()),
         {m: float(mm[m][both].mean()) for m in methods},
-        {m: float(arkit[m][both].mean()) for m in methods},
+        {m: float(arkit[m][both].mean()) for m in methods}, float(turn[both].mean()),
     )  # fmt: skip
 
 
@@ -264,12 +288,14 @@ def measure(
 def markdown(rows: Sequence[Row], methods: Sequence[str]) -> str:
     """The rows as a table."""
     heads = "".join(f" {m}, mm |" for m in methods) + "".join(f" {m}, ARKit |" for m in methods)
+    heads += " turn |"
     lines = [
         f"| head | frames | electrodes | seen | no movement, mm |{heads}",
-        "|---|---|---:|---:|---:|" + "---:|" * (2 * len(methods)),
+        "|---|---|---:|---:|---:|" + "---:|" * (2 * len(methods) + 1),
     ]
     for row in rows:
         values = [f"{row.mm[m]:.2f}" for m in methods] + [f"{row.arkit[m]:.3f}" for m in methods]
+        values.append(f"{row.turn_deg:.1f}°")
         seen = f"{100 * row.share_seen:.0f} %"
         lines.append(
             f"| {row.head} | {row.group} | {row.electrodes} | {seen} | {row.still_mm:.2f} | "
