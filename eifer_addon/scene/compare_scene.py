@@ -84,7 +84,8 @@ def save_compared(
     camera = stage.prepare_stage(context, heads[0], size=(wide, _HIGH_PX))
     camera.location.x += _WIDE_M * (len(heads) - 1) / 2
     # Without perspective: heads at the edge are seen from the front as well.
-    camera.data.type, camera.data.sensor_fit = "ORTHO", "VERTICAL"
-    camera.data.ortho_scale = _HIGH_M
+    lens = camera.data
+    assert isinstance(lens, bpy.types.Camera)
+    lens.type, lens.sensor_fit, lens.ortho_scale = "ORTHO", "VERTICAL", _HIGH_M
     scene.camera = camera
     return headless.save_blend(blend)
