@@ -62,7 +62,7 @@ class Reconstruction:
         if not isinstance(get_backend(backend), Reconstructor):
             return None
         rules, network = load_reconstructor(backend, options.model)
-        found = cls(rules, network, options, _head_of(get_space(rules.space).basis, head))
+        found = cls(rules, network, options, head_of(get_space(rules.space).basis, head))
         found.carried(_still(rules.space))
         return found
 
@@ -129,9 +129,14 @@ def smoothed(track: ExpressionTrack, is_cut: np.ndarray, seconds: float) -> Expr
     return replace(track, coefficients=calm(track.coefficients), head_pose=pose)
 
 
-def _head_of(basis: str, head: HeadModel | str | Path | None) -> HeadModel | None:
+def head_of(basis: str, head: HeadModel | str | Path | None) -> HeadModel | None:
+    """The head that was given, where it is of the basis; None for another one, or for none."""
     given = load_head_file(head) if isinstance(head, str | Path) else head
-    return given if given is not None and basis_name(given) == basis else None
+    if given is None:
+        return None
+    # Not every FLAME file's name tells its year; the person says with it that it is the basis.
+    name = basis_name(given)
+    return given if name == basis or (name == "flame" and basis.startswith(name)) else None
 
 
 def _still(space: str) -> ExpressionTrack:

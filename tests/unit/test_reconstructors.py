@@ -16,6 +16,7 @@ from eifer.eifer_addon.heads.model import HeadModel
 from eifer.eifer_addon.heads.open_head import load_open_head
 from eifer.eifer_addon.spaces import get_space
 from eifer.eifer_addon.video.fit_person import first_lens
+from eifer.eifer_addon.video.reconstruct_job import head_of
 from eifer.eifer_addon.video.reconstruct_place import HeadPoints, placed
 from eifer.models.reconstructors.base import Decoded, box_to_square, seen_weakly, square_to_crop
 from eifer.models.reconstructors.installed import installed, load_reconstructor, remove
@@ -211,6 +212,16 @@ def test_a_reconstructor_whose_camera_makes_no_sense_still_gives_a_finite_pose(
     pose, camera = placed(alone, crops[1:], lens, points, turns_about_root=True)
     assert camera is None
     assert np.isfinite(pose).all()
+
+
+def test_only_a_head_of_the_basis_is_used_for_a_reconstructors_identity(head: HeadModel) -> None:
+    assert head_of("flame2020", None) is None
+    assert head_of("flame2020", head) is None
+    assert head_of("flame2020", head.replace(name="flame2023")) is None
+    assert head_of("bfm09", head.replace(name="flame")) is None
+    for name in ("flame2020", "flame"):  # a generic_model.pkl does not tell its year
+        own = head.replace(name=name)
+        assert head_of("flame2020", own) is own
 
 
 def test_square_edges_are_whole_pixels_and_never_none() -> None:
