@@ -34,6 +34,7 @@ _NOT_NEEDED = {
     "deca.perceptual_loss.": "a loss of training (perceptual_loss)",
     "deca.id_loss.": "a loss of training (id_loss)",
     "deca.vgg_loss.": "a loss of training (vgg_loss)",
+    "deca.image_translator.": "a renderer of pictures (image_translator)",
     "emonet_loss.": "a loss of training (emonet_loss)",
     "au_loss.": "a loss of training (au_loss)",
     "lipread_loss.": "a loss of training (lipread_loss)",
