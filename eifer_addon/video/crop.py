@@ -93,7 +93,7 @@ def _cut(image: np.ndarray, box: tuple[int, int, int, int], replicate: bool) -> 
     is_inside = left >= 0 and top >= 0 and right <= wide and bottom <= high
     if is_inside and image.flags.c_contiguous:
         # Read where it lies, row by row.
-        pixels = memoryview(image).cast("B")[3 * (top * wide + left) :]
+        pixels = image.reshape(-1)[3 * (top * wide + left) :].data
         size = right - left, bottom - top
         return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 3 * wide, 1)
     # Where the box lies wholly outside, the nearest row or column stands for it.

@@ -1,10 +1,11 @@
-"""Open any video: a file, an image sequence, a single picture."""
+"""Open any video: a file, an image sequence, a single picture, a RealSense recording."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..errors import EiferError
+from .bags import BagVideo
 from .container import ContainerVideo, Packets
 from .film import Frame, Video, VideoFacts
 from .pictures import SUFFIXES, is_pattern, open_pictures
@@ -26,8 +27,8 @@ def open_video(
     Parameters
     ----------
     path : path-like
-        A video file, a picture, a folder of pictures, or a name with ``%04d`` or ``####`` where
-        the number of a picture stands.
+        A video file, a RealSense or ROS 1 bag, a picture, a folder of pictures, or a name with
+        ``%04d`` or ``####`` where the number of a picture stands.
     rate_hz : float
         Frames per second of an image sequence, which has no times of its own.
     index : pathlib.Path, optional
@@ -53,9 +54,6 @@ def open_video(
     if path.suffix.lower() in SUFFIXES:
         return open_pictures(path, rate_hz)
     if path.suffix.lower() == ".bag":
-        raise EiferError(
-            f"{path.name} is a RealSense or ROS bag, which cannot be read here.",
-            "Export its colour stream as mp4 in the RealSense Viewer or with rs-convert.",
-        )
+        return BagVideo(path)
     known = Packets.load(index) if index is not None and index.is_file() else None
     return ContainerVideo(path, known, threads=threads)

@@ -110,10 +110,3 @@ def test_a_sequence_needs_a_rate(tmp_path: Path, rate: float) -> None:
     Image.fromarray(numbered(0)).save(tmp_path / "0.png")
     with pytest.raises(EiferError, match="not above 0"):
         open_video(tmp_path, rate_hz=rate)
-
-
-def test_a_bag_is_refused_with_a_way_out(tmp_path: Path) -> None:
-    path = tmp_path / "a.bag"
-    path.write_bytes(b"#ROSBAG V2.0\n")
-    with pytest.raises(EiferError, match="rs-convert"):
-        open_video(path)
