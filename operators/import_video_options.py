@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import bpy
 
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.preferences import flame_file
+from ..eifer_addon.scene.video_heads import with_heads
 from ..eifer_addon.scene.video_imports import VideoChoices
 from ..eifer_addon.scene.video_scene import has_takes
-from ..eifer_addon.scene.video_takes import head_file_for
 from .import_options import ONCE
 
 _EnumItems = tuple[tuple[str, str, str], ...]
@@ -22,19 +21,36 @@ _SMOOTHING_MS = 80.0
 _MATCHES = ("match_rate", "match_size")
 
 
-@functools.cache
-def _known() -> _EnumItems:
-    """The back ends, asked for late: Blender should not wait for them when it starts."""
-    from ..models.reconstructors.registry import backends
-
-    return tuple(
-        (one.name, one.title, f"{one.citation}; {one.licence}") for one in backends().values()
-    )
+#: Blender keeps pointers to the strings of a list that is asked for, so they stay here.
+_known: dict[str, _EnumItems] = {}
 
 
 def _backend_items(_operator: object, _context: bpy.types.Context | None) -> _EnumItems:
-    """What Blender asks for; it keeps pointers to the strings, so they stay in the cache."""
-    return _known()
+    """MediaPipe, which comes with the add-on, and the networks that the user imported."""
+    from ..models.reconstructors.installed import installed
+    from ..models.reconstructors.registry import DEFAULT, backends
+
+    every = backends()
+    names = [(DEFAULT, DEFAULT)]
+    names += [(one.name, one.backend) for one in installed() if one.backend in every]
+    key = str(names)
+    if key not in _known:
+        _known[key] = tuple(_item(name, every[backend]) for name, backend in names)
+    return _known[key]
+
+
+def _item(name: str, backend: Any) -> tuple[str, str, str]:
+    """A network by its file's name, with whose work it is."""
+    title = backend.title if name == backend.name else f"{backend.title} ({name})"
+    return name, title, f"{backend.citation}; {backend.licence}"
+
+
+def _backend_of(name: str) -> tuple[str, dict[str, str]]:
+    """The back end of a network, and the option that names the network."""
+    from ..models.reconstructors.installed import installed
+
+    found = {one.name: one.backend for one in installed()}
+    return (found[name], {"model": name}) if name in found else (name, {})
 
 
 class VideoOptionsOfOperator:
@@ -68,6 +84,10 @@ class VideoOptionsOfOperator:
         name="FLAME file",
         description="A FLAME model of yours for the new head; empty takes the open head",
         subtype="FILE_PATH",
+    )
+    own_space: bpy.props.BoolProperty(
+        name="FLAME coefficients",
+        description="Key the coefficients of a FLAME head instead of its ARKit controls",
     )
     head_motion: bpy.props.BoolProperty(
         name="Head motion", description="Let the head turn and move as in the film", default=True
@@ -202,7 +222,8 @@ def choices_of(operator: Any, context: bpy.types.Context) -> list[VideoChoices]:
     if not paths:
         raise EiferError("No film is chosen.", "Choose a file.")
     shown = operator.shown
-    options = _reading(operator)
+    backend, network = _backend_of(operator.backend)
+    options = _reading(operator) | network
     result = []
     for path in paths:
         several = len(paths) > 1 and operator.take
@@ -210,7 +231,7 @@ def choices_of(operator: Any, context: bpy.types.Context) -> list[VideoChoices]:
         pictures = {"rate_hz": round(operator.rate_hz, 4)} if path.is_dir() else {}
         chosen = VideoChoices(
             path, take=f"{operator.take} {path.stem}" if several else operator.take,
-            frame_start=operator.frame_start, extend=operator.extend, backend=operator.backend,
+            frame_start=operator.frame_start, extend=operator.extend, backend=backend,
             options=options | pictures, new_head=new,
             head_file=_path(operator.head_file) if new else None,
             head_motion=operator.head_motion, camera=operator.camera,
@@ -218,15 +239,9 @@ def choices_of(operator: Any, context: bpy.types.Context) -> list[VideoChoices]:
             render=operator.render, sound=operator.sound, match_rate=operator.match_rate,
             match_size=operator.match_size,
         )  # fmt: skip
-        result.append(replace_head(chosen, context))
+        flame = flame_file(context)
+        result.append(with_heads(context, chosen, flame, own=operator.own_space))
     return result
-
-
-def replace_head(chosen: VideoChoices, context: bpy.types.Context) -> VideoChoices:
-    """The choices with the file of the chosen head, where that is known."""
-    from dataclasses import replace
-
-    return replace(chosen, head_file=head_file_for(context, chosen, flame_file(context)))
 
 
 def _path(text: str) -> Path | None:
@@ -275,6 +290,7 @@ def draw_video_options(operator: Any) -> None:
     layout.prop(operator, "onto")
     if operator.onto == "NEW":
         layout.prop(operator, "head_file")
+    layout.prop(operator, "own_space")
     layout.prop(operator, "head_motion")
     for title, draw, closed in (
         ("Frames and face", _draw_frames, True),

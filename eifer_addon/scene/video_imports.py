@@ -23,6 +23,7 @@ CHOICES = f"{PREFIX}video"
 PARTIAL = f"{PREFIX}partial"
 _FORMAT = 1
 _FOLDER = "unfinished films"
+_FILES = ("head_file", "source_file")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class VideoChoices:
     new_head : bool
         Add a head with the person's identity, instead of taking the chosen one.
     head_file : pathlib.Path or None
-        The FLAME file that is fitted and added; None is the open head.
+        The FLAME file of a new head; None is the open head.
+    source_file : pathlib.Path or None
+        The FLAME file that the work needs: the head that is fitted, or the one that a network's
+        coefficients are of. None is the open head.
     head_motion : bool
         Whether the head moves as in the film.
     camera : bool
@@ -67,6 +71,7 @@ class VideoChoices:
     options: Mapping[str, Any] = field(default_factory=dict)
     new_head: bool = False
     head_file: Path | None = None
+    source_file: Path | None = None
     head_motion: bool = True
     camera: bool = True
     background: bool = True
@@ -79,7 +84,9 @@ class VideoChoices:
     def to_document(self) -> str:
         """As JSON text, for a take's notes."""
         values = asdict(self) | {"format_version": _FORMAT, "path": str(self.path.absolute())}
-        values["head_file"] = None if self.head_file is None else str(self.head_file.absolute())
+        for name in _FILES:
+            path = getattr(self, name)
+            values[name] = None if path is None else str(path.absolute())
         return json.dumps(values)
 
     @classmethod
@@ -96,7 +103,8 @@ class VideoChoices:
             if values.pop("format_version") != _FORMAT:
                 raise KeyError("format_version")
             values["path"] = Path(values["path"])
-            values["head_file"] = Path(values["head_file"]) if values["head_file"] else None
+            for name in _FILES:
+                values[name] = Path(values[name]) if values[name] else None
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EiferError(
@@ -169,7 +177,7 @@ class VideoImport:
     def _start(self) -> None:
         chosen = self.choices
         options = {
-            **chosen.options, "backend": chosen.backend, "head": chosen.head_file,
+            **chosen.options, "backend": chosen.backend, "head": chosen.source_file,
             "state": str(unfinished_films()),
         }  # fmt: skip
         self._job = VideoJob.start(chosen.path, options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import bpy
@@ -12,14 +11,14 @@ import numpy as np
 
 from .. import api
 from ..errors import EiferError
-from ..files import sha256_of
 from ..track import ExpressionTrack
 from .clean_up import renew_source
-from .controls import armature_of, is_head, metadata
+from .controls import armature_of, is_head
 from .edits import fitted
 from .imports import target_head
 from .keyframes import PREFIX, replace_keys, storable
 from .video_camera import aim_film_camera
+from .video_heads import is_basis_of
 from .video_imports import CHOICES, PARTIAL, VideoChoices
 from .video_marks import mark_take
 from .video_scene import has_takes, set_rate
@@ -121,44 +120,17 @@ def note_video(action: bpy.types.Action, track: ExpressionTrack, choices: VideoC
     action[PARTIAL] = bool(track.provenance.get("partial", False))
 
 
-def head_file_for(context: bpy.types.Context, choices: VideoChoices, preferred: str) -> Path | None:
-    """The FLAME file that the film is fitted with: the chosen one, or that of the chosen head.
-
-    Parameters
-    ----------
-    context : bpy.types.Context
-    choices : VideoChoices
-    preferred : str
-        The FLAME file of the preferences, empty for none.
-
-    Returns
-    -------
-    pathlib.Path or None
-        None fits the open head, whose ARKit values every head takes.
-    """
-    if choices.head_file is not None or choices.new_head:
-        return choices.head_file
-    obj = context.object
-    if not is_head(obj) or not preferred or not Path(preferred).is_file():
-        return None
-    known = metadata(obj)["sha256"]
-    return Path(preferred) if known and sha256_of(preferred) == known else None
-
-
 def _new_head(
     context: bpy.types.Context, track: ExpressionTrack, choices: VideoChoices
 ) -> bpy.types.Object:
     head = api.load_head(choices.head_file)
     identity = track.identity
-    if identity is None:
-        text = f"The back end '{choices.backend}' gives no identity: the head is an average one."
-        warnings.warn(text, UserWarning, stacklevel=2)
-    elif len(identity) > head.n_identity:
-        text = f"The identity is of another basis than the head '{head.name}', which is average."
-        warnings.warn(text, UserWarning, stacklevel=2)
+    if identity is None or not is_basis_of(choices.backend, head):
+        text = f"The back end '{choices.backend}' gives no identity for the head '{head.name}'"
+        warnings.warn(f"{text}, which is an average one.", UserWarning, stacklevel=2)
         identity = None
     others = sum(is_head(obj) for obj in context.scene.objects)
-    name = f"{choices.take or choices.path.stem}"
+    name = choices.take or choices.path.stem
     obj = api.add_head(context, head, identity=identity, name=name)
     armature_of(obj).location.x += _APART_M * others
     context.view_layer.update()

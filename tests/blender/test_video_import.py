@@ -265,7 +265,7 @@ def test_a_film_without_a_head_brings_a_head_of_that_person(
 def test_choices_survive_a_take(tmp_path: Path) -> None:
     chosen = VideoChoices(
         tmp_path / "a.mp4", "Anna", options={"who": [3, 20, 40], "step": 2}, render=True,
-        head_file=tmp_path / "flame.pkl", new_head=True,
+        head_file=tmp_path / "flame.pkl", source_file=tmp_path / "flame.pkl", new_head=True,
     )  # fmt: skip
     again = VideoChoices.from_document(chosen.to_document())
     assert again == chosen
