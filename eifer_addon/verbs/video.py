@@ -65,6 +65,10 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend", default="mediapipe", help="reconstructor: mediapipe, or one that 'eifer "
         "models import' has brought (default: mediapipe)",
     )  # fmt: skip
+    parser.add_argument(
+        "--model", metavar="NAME", help="which imported model of that back end, or an ONNX file "
+        "(default: the one of its name)",
+    )  # fmt: skip
     add_shared_arguments(parser)
 
 
@@ -102,6 +106,7 @@ def video_choices(options: argparse.Namespace) -> dict[str, Any]:
         "who": options.face, "start": options.start, "stop": options.stop, "step": options.step,
         "smoothing": options.smoothing, "electrodes": options.electrodes, "fov_deg": options.fov,
         "rate_hz": options.rate, "keep_going": options.keep_going,
+        "model": getattr(options, "model", None),
     }  # fmt: skip
     return {name: value for name, value in given.items() if value is not None}
 
