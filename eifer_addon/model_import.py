@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import EiferError
-from .files import models_folder
+from .files import cache_folder, models_folder
 from .processes import Child
 
 _INSTALL = "Run 'PYTHON -m pip install torch timm onnxruntime' with it, or choose another Python."
@@ -21,7 +21,7 @@ class ImportRequest:
     Attributes
     ----------
     backend : str
-        Name of the reconstructor.
+        Name of the reconstructor, or ``"bfm"`` for a Basel Face Model.
     checkpoint : str
         The official file.
     name : str
@@ -76,7 +76,9 @@ class ModelImport:
         try:
             self._child = Child(
                 "model_import_child", json.dumps(asked), interpreter=request.python or None,
-                environment={"EIFER_MODELS": str(models_folder())},
+                environment={
+                    "EIFER_MODELS": str(models_folder()), "EIFER_CACHE": str(cache_folder()),
+                },
             )  # fmt: skip
         except OSError as error:
             raise EiferError(

@@ -20,7 +20,13 @@ _TICK_S, _LOOK_S = 0.2, 0.05
 _BACKENDS = [
     (one.name, one.title, f"{one.checkpoint} from {one.source}; {one.licence}")
     for one in reconstructors().values()
-]
+] + [
+    (
+        "bfm", "Basel Face Model",
+        "Your BFM_model_front.mat or model2017-1_bfm_nomouth.h5, by which tracks of Deep3DFace and "
+        "FOCUS go to other heads",
+    )
+]  # fmt: skip
 
 
 class EIFER_OT_import_model(bpy.types.Operator):
@@ -37,7 +43,7 @@ class EIFER_OT_import_model(bpy.types.Operator):
         name="File", description="The official checkpoint", subtype="FILE_PATH"
     )
     filter_glob: bpy.props.StringProperty(
-        default="*.pt;*.pth;*.tar;*.ckpt;*.pkl", options={"HIDDEN"}
+        default="*.pt;*.pth;*.tar;*.ckpt;*.pkl;*.model;*.mat;*.h5", options={"HIDDEN"}
     )
     backend: bpy.props.EnumProperty(
         name="Back end", description="Whose checkpoint it is", items=_BACKENDS
@@ -175,6 +181,8 @@ def request_of(operator: Any, context: bpy.types.Context) -> ImportRequest:
     EiferError
         When the preferences name no Python with torch, and Blender's own has none.
     """
+    if operator.backend == "bfm":
+        return ImportRequest("bfm", bpy.path.abspath(operator.filepath))
     python = torch_python(context)
     if not python and not _has_torch():
         raise EiferError(

@@ -11,6 +11,9 @@ import bpy
 import pytest
 from tiny_reconstructor import smirk_rows, tiny
 
+from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.heads.open_head import load_open_head
+from eifer.eifer_addon.heads.units import known_units
 from eifer.eifer_addon.model_import import ImportRequest, ModelImport
 from eifer.eifer_addon.scene import preferences
 from eifer.operators import import_model, registration
@@ -97,3 +100,23 @@ def test_an_import_that_is_given_up_leaves_nothing(own_models: Path, tmp_path: P
     job.close()
     assert job.poll() == "failed"
     assert not list(own_models.glob("*"))
+
+
+def test_the_button_imports_a_basel_face_model_without_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bfm_writer import synthetic_bfm, write_front
+
+    monkeypatch.setenv("EIFER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(import_model, "_has_torch", lambda: False)
+    try:
+        face = synthetic_bfm(load_open_head(), 64)
+    except EiferError as error:
+        pytest.skip(str(error))
+    with pytest.raises(EiferError, match="bfm09"):
+        known_units("bfm09")
+    path = write_front(tmp_path / "BFM_model_front.mat", face)
+    assert bpy.ops.eifer.import_model(filepath=str(path), backend="bfm") == {"FINISHED"}
+    assert known_units("bfm09").coefficients.shape == (52, 64)
+    with pytest.raises(RuntimeError, match=r"absent\.mat does not exist"):
+        bpy.ops.eifer.import_model(filepath=str(tmp_path / "absent.mat"), backend="bfm")
