@@ -54,6 +54,17 @@ table = "\\n".join(",".join(f"{x:.3f}" for x in row) for row in short.data().T)
 with open(sys.argv[1] + "/no-rate.csv", "w", encoding="utf-8") as stream:
     stream.write(",".join(short.channels) + "\\n" + table)
 """
+SESSION = """
+import sys
+from dataclasses import replace
+sys.path.insert(0, sys.argv[2])
+from fused_session import make_session
+from eifer.eifer_addon.signals.edf_writer import write_edf
+session = make_session(1, duration_s=25.0)
+write_edf(session.recording, sys.argv[1] + "/together.edf")
+seen = {part: (1 - share).astype("f4") for part, share in session.occlusion.items()}
+replace(session.video, visibility=seen).save(sys.argv[1] + "/film.npz")
+"""
 
 
 class Skip(Exception):
@@ -150,6 +161,12 @@ def install_extension() -> None:
 def simulate_recording() -> None:
     """Put simulated recordings where Blender finds them."""
     subprocess.run([sys.executable, "-c", SIMULATE, str(WORK)], check=True, timeout=300)
+
+
+def simulate_session() -> None:
+    """Put the track of a film and the recording of the same session where Blender finds them."""
+    command = [sys.executable, "-c", SESSION, str(WORK), str(ROOT / "tests")]
+    subprocess.run(command, check=True, timeout=300)
 
 
 def copy_film() -> bool:
@@ -274,6 +291,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.only != "background":
         check_window("window_probe.py")
         check_window("live_window_probe.py")
+        simulate_session()
+        check_window("session_window_probe.py")
         if copy_film():
             check_window("video_window_probe.py")
         else:

@@ -13,8 +13,8 @@ from .clean_up import can_clean_up, clean_up_of
 from .clean_up_settings import problem_of, settings_of
 from .takes import avatar_of, current_take
 
-#: Characters that fit the sidebar at its default width.
-_LINE = 44
+#: Characters that fit a fold in the sidebar at its default width.
+_LINE = 40
 
 
 class VIEW3D_PT_eifer_clean_up(bpy.types.Panel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
@@ -17,8 +18,8 @@ from .session_beside import beside_of
 from .session_settings import session_of, words_of
 from .takes import takes_of
 
-#: Characters that fit the sidebar at its default width.
-_LINE = 44
+#: Characters that fit a fold in the sidebar at its default width.
+_LINE = 40
 
 
 class VIEW3D_PT_eifer_session(bpy.types.Panel):
@@ -63,8 +64,7 @@ def draw_session(layout: Any, context: bpy.types.Context) -> None:
     row = layout.row()
     row.scale_y = 1.4
     row.operator("eifer.fuse_takes", icon="AUTOMERGE_ON")
-    for line in fused_lines(settings.fused):
-        layout.label(text=line)
+    _draw_lines(layout, fused_lines(settings.fused))
 
 
 def _draw_clocks(layout: Any, settings: Any) -> None:
@@ -79,21 +79,28 @@ def _draw_clocks(layout: Any, settings: Any) -> None:
     column = layout.column(align=True)
     column.prop(settings, "seconds")
     column.prop(settings, "drift_ppm")
-    for text in [settings.problem] if settings.problem else words_of(sync_of(settings.emg)):
+    told = [settings.problem] if settings.problem else words_of(sync_of(settings.emg))
+    _draw_lines(layout, told)
+
+
+def _draw_lines(layout: Any, texts: Iterable[str]) -> None:
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for text in texts:
         for line in textwrap.wrap(text, _LINE):
-            layout.label(text=line)
+            column.label(text=line)
 
 
 def _draw_shown(layout: Any, context: bpy.types.Context, settings: Any) -> None:
     obj = head_of(context.object)
     beside = None if obj is None else beside_of(context.scene, obj)
     apart = beside is not None and not beside.hide_viewport
-    row = layout.row(align=True)
+    grid = layout.grid_flow(columns=2, align=True, even_columns=True, row_major=True)
     for mode, title, action in (
         ("FILM", "Film", settings.film), ("EMG", "EMG", settings.emg),
         ("FUSED", "Fused", settings.fused), ("BESIDE", "Side by side", None),
     ):  # fmt: skip
-        part = row.row(align=True)
+        part = grid.row(align=True)
         part.enabled = mode == "BESIDE" or is_take(action)
         now = (
             apart if mode == "BESIDE" else not apart and obj is not None and is_played(obj, action)
@@ -110,9 +117,8 @@ def fused_lines(action: bpy.types.Action | None) -> list[str]:
     notes = json.loads(str(action.get(f"{PREFIX}fusion", "{}")))
     if not notes:
         return []
-    lines = [
+    return [
         f"{notes['share_of_film']:.0%} film, {1 - notes['share_of_film']:.0%} muscles",
         f"The muscles explain {notes['explained']:.0%} of the film",
         f"Delay {notes['delay_ms']:.0f} ms, {notes['delay']}",
     ]
-    return [line for text in lines for line in textwrap.wrap(text, _LINE)]

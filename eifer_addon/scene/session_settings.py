@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ..errors import EiferError
-from ..signals.sync_result import BY_HAND, CURVES, LIGHT, START, Sync
+from ..signals.sync_result import BY_HAND, CURVES, DOUBTFUL_BELOW, LIGHT, START, Sync
 from .keyframes import is_take
 from .session import FILM_TAKE, is_emg_take, marks_of
 
@@ -148,7 +148,11 @@ def words_of(sync: Sync) -> list[str]:
         return ["Set by hand" if sync.confidence else "Not laid yet"]
     ways = {key: title.lower() for key, title, _ in _METHODS}
     within = f"within {2 * sync.error_ms:.0f} ms" if np.isfinite(sync.error_ms) else "error unknown"
-    lines = [f"By {ways.get(sync.method, sync.method)}: {within}, confidence {sync.confidence:.2f}"]
+    doubt = "" if sync.confidence >= DOUBTFUL_BELOW else ": please check"
+    lines = [
+        f"By {ways.get(sync.method, sync.method)}: {within}",
+        f"Confidence {sync.confidence:.2f}{doubt}",
+    ]
     if sync.matched > 1:
         lines.append(f"{sync.matched} agree, {sync.residual_ms:.1f} ms apart")
     return [*lines, *sync.notes]
