@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from ..errors import EiferError
+from .decode import open_video
 
 #: Longer side of the picture in which a light is searched for, in pixels.
 _SEARCH_SIDE = 240
@@ -87,47 +88,19 @@ def frames_of(
     Raises
     ------
     EiferError
-        When the file is no video, or a frame has no time.
+        When the file is no video or is damaged.
     """
-    name = Path(path).name
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise EiferError(f"{name} holds no video.", "Choose another file.")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            yield from _decoded(container, stream, size, name)
-    except (OSError, av.error.FFmpegError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise EiferError(f"{name} could not be read as video: {reason}.", "Check it.") from error
-
-
-def _decoded(
-    container: av.container.InputContainer,
-    stream: av.video.stream.VideoStream,
-    size: tuple[int, int] | None,
-    name: str,
-) -> Iterator[tuple[float, np.ndarray]]:
-    start: float | None = None
-    last = -1.0
-    for number, frame in enumerate(container.decode(stream)):
-        if frame.time is None:
-            raise EiferError(f"Frame {number} of {name} has no time.", "Convert the video to mp4.")
-        start = frame.time if start is None else start
-        now = frame.time - start
-        if now <= last:  # a repeated frame tells nothing new
-            continue
-        last = now
-        width, height = (None, None) if size is None else size
-        scaled = frame.reformat(width, height, format="rgb24", interpolation="AREA")
-        yield now, scaled.to_ndarray()
+    for frame in open_video(path).frames():
+        picture = frame.image
+        if size is not None and size != picture.shape[1::-1]:
+            picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+        yield frame.timestamp_s, picture
 
 
 def video_size(path: str | Path) -> tuple[int, int]:
-    """Width and height of a video in pixels."""
-    for _, picture in frames_of(path):
-        return picture.shape[1], picture.shape[0]
-    raise EiferError(f"{Path(path).name} holds no frame.", "Choose another file.")
+    """Width and height of a video in pixels, upright."""
+    facts = open_video(path).facts
+    return facts.width, facts.height
 
 
 def read_brightness(path: str | Path, rectangles: Sequence[Rectangle]) -> Brightness:
