@@ -20,12 +20,14 @@ from eifer.eifer_addon.errors import Cancelled, EiferError
 from eifer.eifer_addon.files import sha256_of
 from eifer.eifer_addon.track import ExpressionTrack
 from eifer.eifer_addon.version import software_version
-from eifer.eifer_addon.video import job_faces, segments
+from eifer.eifer_addon.video import fit, job_faces, segments
 from eifer.eifer_addon.video.decode import open_video
-from eifer.eifer_addon.video.face_tracks import FrameFaces, track_faces
+from eifer.eifer_addon.video.face_tracks import FaceTracks, FrameFaces, track_faces
 from eifer.eifer_addon.video.job_faces import FilmFaces, source_of
+from eifer.eifer_addon.video.job_fit import fitted
 from eifer.eifer_addon.video.options import VideoOptions
 from eifer.eifer_addon.video.segments import plan
+from eifer.eifer_addon.video.visibility import visibility_of
 
 N, GROUP = 66, 11
 AWAY, CUT = range(18, 40), 52
@@ -269,6 +271,26 @@ def test_the_fitted_track_has_pose_identity_camera_and_marked_gaps(film: Path) -
     assert track.visibility
     assert seen == sorted(seen)
     assert seen[-1] == (44, 44)
+
+
+def test_the_fit_in_stretches_is_the_fit_of_the_whole(
+    film: Path, in_one_go: list[FrameFaces], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "CHUNK", 20)
+    faces = FaceTracks(tuple(in_one_go[:50]), (640, 360), film.name).choose(1)
+    whole = fit.fit_faces(faces)
+    track = fitted(faces, None, VideoOptions(), None)
+    same(track, whole.track)
+    np.testing.assert_array_equal(track.head_pose, whole.track.head_pose)
+    expected = visibility_of(whole.landmark_confidence)
+    assert track.visibility.keys() == expected.keys()
+    for region, values in expected.items():
+        np.testing.assert_array_equal(track.visibility[region], values)
+    error_px = np.nanmedian(whole.error_px)
+    assert track.provenance["reprojection_error_px"] == pytest.approx(error_px, abs=1e-3)
+    with pytest.raises(EiferError, match="nonsense"):
+        fitted(faces, None, VideoOptions(space="nonsense"), None)
+    same(fitted(faces, None, VideoOptions(space="own"), None), track)
 
 
 def test_nobody_and_the_wrong_number_are_one_sentence(
