@@ -13,6 +13,7 @@ from ..eifer_addon.scene.playing_takes import play_take
 from ..eifer_addon.scene.session import find_clocks, fuse_takes, lay_take, show_take
 from ..eifer_addon.scene.session_beside import beside_of, head_beside, show_beside
 from ..eifer_addon.scene.session_settings import session_of, show_sync
+from ..eifer_addon.scene.transaction import all_or_nothing
 from ..eifer_addon.signals.sync_result import BY_HAND, Sync
 from .base import OperatorResult, guarded, in_object_mode
 
@@ -99,9 +100,10 @@ class EIFER_OT_show_takes(_OfASession, bpy.types.Operator):
         if not is_take(wanted):
             raise EiferError("There is no fused take yet.", "Press the button below first.")
         if self.mode == "BESIDE":
-            other = head_beside(context, obj)
-            play_take(other, settings.emg)
-            show_beside(other, shown=True)
+            with all_or_nothing(context):
+                other = head_beside(context, obj)
+                play_take(other, settings.emg)
+                show_beside(other, shown=True)
         elif (other := beside_of(context.scene, obj)) is not None:
             show_beside(other, shown=False)
         show_take(context.scene, obj, wanted)

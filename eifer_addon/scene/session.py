@@ -116,10 +116,20 @@ def find_clocks(
     if method == START:
         track = track_of_take(context, obj, film)
         return api.synchronise(recording, track, method=START, **named)
-    path = Path(str(film.get(f"{PREFIX}file", "")))
-    if not path.is_file():
-        raise EiferError(f"The film of '{film.name}' is not at {path}.", "Put it back there.")
+    path = _film_of(film)
     return api.synchronise(recording, path, method=LIGHT, rectangle=rectangle, **named)
+
+
+def _film_of(film: bpy.types.Action) -> Path:
+    """The file behind a film's take: where it was, or beside the .blend."""
+    path = Path(str(film.get(f"{PREFIX}file", "")))
+    places = [path]
+    if bpy.data.filepath:
+        places.append(Path(bpy.data.filepath).parent / path.name)
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise EiferError(f"The film of '{film.name}' is not at {path}.", "Put it back there.")
+    return found
 
 
 def marks_of(emg: bpy.types.Action | None) -> list[str]:

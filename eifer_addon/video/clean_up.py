@@ -7,6 +7,7 @@ gaze, smoothing, head.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -84,12 +85,17 @@ def clean_up(
     head = cleaned_head(track, wanted, rest) if moves_head else track.head_pose
     # What was a proof of how the numbers were made is none of these.
     kept = {key: value for key, value in track.provenance.items() if key != RECIPE}
-    done = [*kept.get(CLEAN_UP, []), notes]
+    done = [*_history(kept.get(CLEAN_UP, ())), notes]
     return replace(
         track, coefficients=track.space.clip(values).astype(np.float32), head_pose=head,
         camera=None if wanted.level_head else track.camera,
         provenance={**kept, CLEAN_UP: done},
     )  # fmt: skip
+
+
+def _history(told: Any) -> list[Any]:
+    """Earlier clean-ups; a take's note holds them as JSON."""
+    return list(json.loads(told) if isinstance(told, str) else told)
 
 
 def _check_space(space: ExpressionSpace, edits: TrackEdits) -> None:

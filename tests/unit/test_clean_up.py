@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,9 @@ def test_the_document_says_everything(tmp_path: Path) -> None:
     history = again.provenance["clean_up"]
     assert TrackEdits.from_document(history[0]["edits"]) == edits
     assert len(history) == 2
+    # A take notes the history as text; a track that is read back from its keys has it so.
+    noted = replace(saved, provenance={"clean_up": json.dumps(history), "cuts": "[3.0]"})
+    assert len(api.clean_up(noted, {"smoothing_hz": 2.0}).provenance["clean_up"]) == 3
 
 
 @pytest.mark.parametrize(
