@@ -1,11 +1,11 @@
 """What the reader and the fit do on real photographs and films.
 
-``python tests/bench/bench_video_material.py [--every 1] [--clips …] [--sheets FOLDER]``
+``python tests/bench/bench_video_material.py [--every 1] [--clips …]``
 
 Faces found, how well the fitted head lies over the face, how still a still face is, whether a
 mirrored picture gives a mirrored face, and the agreement with the package `mediapipe`, which runs
 under the Python that ``EIFER_MEDIAPIPE_PYTHON`` names (left out otherwise). ``--every 10`` takes
-every tenth portrait. ``--sheets`` writes pictures of the avatar beside the film's frames.
+every tenth portrait. Pictures of the avatar beside the films: ``tests/video_pictures.py``.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ from real_material import (
     seen_once,
 )
 
+from eifer.eifer_addon.spaces import ARKIT_NAMES
 from eifer.eifer_addon.video.decode import open_video
 from eifer.eifer_addon.video.face_tracks import FaceTrack, track_faces
 from eifer.eifer_addon.video.fit import FaceFit, fit_faces
 from eifer.eifer_addon.video.landmarker import FaceLandmarker
+from eifer.models.synthetic.drawn_electrodes import draw_on_portrait
 
 _STILL_FRAMES, _STILL_SIZE = 40, 512
 _PER_MILLE = 1000.0
@@ -211,19 +213,36 @@ def agreement(
     table("Agreement with the package mediapipe", columns, rows)
 
 
-def sheets(data: Path, folder: Path, names: Sequence[str]) -> None:
-    """Pictures of the avatar beside the films' frames."""
-    from eifer import api
-    from eifer.eifer_addon.figures import save_picture
-    from eifer.eifer_addon.video.contact_sheet import contact_sheet
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        path = data / "video" / f"{name}.mp4"
-        track = api.video_to_expression(path)
-        chosen = np.linspace(0, len(track) - 1, 6).astype(int).tolist()
-        sheet = contact_sheet({"fit": track}, path, chosen, title=path.name)
-        save_picture(folder / f"video-{name}.png", sheet)
+def electrodes(landmarker: FaceLandmarker, paths: Sequence[Path]) -> None:
+    """Drawn electrodes: how many faces are lost, and how far scores are off on the others."""
+    smiles = [ARKIT_NAMES.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+    counts = (16, 32, 60)
+    changes: dict[int, list[np.ndarray]] = {count: [] for count in counts}
+    apart: dict[int, list[float]] = {count: [] for count in counts}
+    total = 0
+    for path in paths:
+        image = picture(path, _STILL_SIZE)
+        for face in landmarker.detect(image, max_faces=1, refine=1):
+            total += 1
+            for count in counts:
+                worn = draw_on_portrait(image, face.landmarks, count, seed=count).image
+                for found in landmarker.detect(worn, max_faces=1, refine=1):
+                    changes[count].append(np.abs(found.blendshapes - face.blendshapes))
+                    gap = np.linalg.norm(found.landmarks[:, :2] - face.landmarks[:, :2], axis=1)
+                    apart[count].append(float(gap.mean() / eye_distance(face.landmarks)))
+    rows = [
+        (
+            f"{count}", f"{total - len(changes[count])} of {total}",
+            f"{np.mean(changes[count], axis=0)[smiles].mean():.2f}",
+            f"{np.mean(changes[count]):.3f}", f"{100 * np.mean(apart[count]):.1f} %",
+        )
+        for count in counts
+    ]  # fmt: skip
+    columns = (
+        "electrodes", "faces lost", "mouthSmile off by", "all scores off by",
+        "landmarks off by, of the eyes'",
+    )  # fmt: skip
+    table("Drawn electrodes on portraits", columns, rows)
 
 
 def test_real_material() -> None:
@@ -240,23 +259,20 @@ def measure(data: Path, every: int, names: Sequence[str]) -> None:
     clips = films(data, landmarker, names)
     agreement(data, landmarker, paths, tracks, clips)
     sides(landmarker, paths, tracks)
+    electrodes(landmarker, paths)
     still_face(data, landmarker, 1)
 
 
 def main() -> None:
-    """Print the tables, and write sheets where they were asked for."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--every", type=int, default=1, help="take every n-th photograph")
     parser.add_argument("--clips", nargs="*", default=list(CLIPS))
-    parser.add_argument("--sheets", type=Path, help="only write pictures into this folder")
     options = parser.parse_args()
     data = find_test_data()
     if data is None:
         sys.exit("The shared test data is missing; name it with EIFER_TEST_DATA.")
-    if options.sheets:
-        sheets(data, options.sheets, options.clips)
-    else:
-        measure(data, options.every, options.clips)
+    measure(data, options.every, options.clips)
 
 
 if __name__ == "__main__":
