@@ -150,8 +150,10 @@ def video_batch(
             reports[clip.name] = report
             news("report", report)
     make_folder(Path(out))
+    folders = {clip.name: clip.folder for clip in clips}
     for report in _work(jobs, scheduler, workers, news):
-        reports[report["name"]] = {"path": report["source"]["path"], **report}
+        arrived = _arrived(report, folders[report["name"]])
+        reports[report["name"]] = {"path": report["source"]["path"], **arrived}
         news("report", reports[report["name"]])
     ordered = tuple(reports[clip.name] for clip in clips)
     return BatchResult(Path(out), ordered, _write_summary(Path(out), ordered))
@@ -196,6 +198,18 @@ def _plan(clip: Clip, chosen: _Choices) -> tuple[dict[str, Any], Request | None]
         options=chosen.options | {"workers": 1}, key=chosen.key, render=chosen.render,
         has_track=what == "render",
     )  # fmt: skip
+
+
+def _arrived(report: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The report, a failure when the files that it names did not come here."""
+    lacking = [name for name in report.get("files", {}).values() if not (folder / name).is_file()]
+    if report["state"] != "done" or not lacking:
+        return report
+    sentence = (
+        f"The process on {report.get('host', 'another machine')} wrote {lacking[0]}, but it is not "
+        f"in {folder}. Results must lie where all workers see them, under the same path."
+    )
+    return report | {"state": "failed", "sentence": sentence}
 
 
 def _work(

@@ -97,7 +97,7 @@ def run(request: Request, on_progress: OnProgress | None = None) -> dict[str, An
     }  # fmt: skip
     folder = Path(request.folder)
     try:
-        report["source"] = source_of(Path(request.path))
+        report["source"] = _seen(Path(request.path))
         hosts = _begun(request, folder)
         report["attempts"] = min(len(hosts) + 1, request.attempts)
         _begin(request, folder, hosts)
@@ -118,6 +118,17 @@ def run(request: Request, on_progress: OnProgress | None = None) -> dict[str, An
     report["seconds"] = round(time.monotonic() - began, 3)
     _end(folder, report)
     return report
+
+
+def _seen(path: Path) -> dict[str, Any]:
+    """What tells the film from another; whoever sent the job saw it."""
+    try:
+        return source_of(path)
+    except EiferError as error:
+        raise EiferError(
+            f"The process on {socket.gethostname()} does not see {path}.",
+            "Films and results must lie where all workers see them, under the same path.",
+        ) from error
 
 
 def _begun(request: Request, folder: Path) -> list[str]:

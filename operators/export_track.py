@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FORMATS = (
     ("csv", "CSV", "A table with units and provenance in comment lines"),
     ("npz", "EIFER npz", "What 'Import expression track' reads back bit for bit"),
+    ("researchers", "Researchers' CSV", "OpenFace's columns, action units and ARKit, for scripts"),
     ("livelink", "Live Link Face CSV", "For Unreal and other readers of ARKit takes"),
     ("bids", "BIDS derivative", "A folder with tsv.gz and JSON, the filter chain in the JSON"),
 )
@@ -29,7 +30,7 @@ _WHAT = (
 )
 #: What a format is asked for besides.
 _OPTIONS = {"livelink": ("rate_hz",), "bids": ("subject", "task", "session")}
-_SUFFIXES = {"csv": ".csv", "npz": ".npz", "livelink": ".csv", "bids": ""}
+_SUFFIXES = {"csv": ".csv", "npz": ".npz", "researchers": ".csv", "livelink": ".csv", "bids": ""}
 
 
 def exportable_head(context: bpy.types.Context) -> bpy.types.Object | None:

@@ -14,10 +14,12 @@ from ..track import ExpressionTrack
 from .base import Result, positive, reading_choices
 from .inputs import activity_from, add_input_arguments
 
-HELP = "Write muscle activity or a track as CSV, npz, Live Link Face CSV or BIDS derivative."
+HELP = "Write muscle activity or a track as CSV, npz, Live Link Face or researchers' CSV, or BIDS."
 EXAMPLE = "eifer export take.npz --out take.csv --format livelink"
 
 _WHAT = ("activity", "track")
+#: Formats that hold no activity.
+_OF_TRACKS = ("livelink", "researchers")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +97,7 @@ def _wanted(
             )
         return _cleaned(api.retarget(item, options.space) if options.space else item, options)
     wants_track = (
-        options.what == "track" or options.format == "livelink" or options.space or options.clean_up
+        options.what == "track" or options.format in _OF_TRACKS or options.space or options.clean_up
     )
     if not wants_track or (options.what == "activity" and not options.space):
         return item

@@ -21,6 +21,8 @@ from eifer.eifer_addon import api
 from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.track import ExpressionTrack
+from eifer.eifer_addon.video_batch import _arrived
+from eifer.eifer_addon.video_clip import Request, run
 
 SCRIPT = Path(__file__).parents[1] / "batch_script.py"
 FRAMES = (0, 10, 24, 30, 36, 50)
@@ -151,6 +153,20 @@ def test_a_worker_killed_in_a_film_costs_that_film_s_time_and_nothing_else(
 def test_a_scheduler_that_is_not_there_is_a_sentence(films: Path, tmp_path: Path) -> None:
     with pytest.raises(EiferError, match="No Dask scheduler answers at nonsense"):
         api.video_batch(films, tmp_path, scheduler="nonsense://host:1")
+
+
+def test_a_worker_that_sees_other_disks_is_a_sentence(films: Path, tmp_path: Path) -> None:
+    request = Request(
+        path=str(tmp_path / "elsewhere" / "a.mp4"), folder=str(tmp_path / "a"), name="a",
+        run="r", attempts=1, backend="mediapipe", head=None, options={}, key={},
+    )  # fmt: skip
+    report = json.loads(json.dumps(run(request)))
+    assert report["state"] == "failed"
+    assert re.search(r"The process on \S+ does not see .*a\.mp4", report["sentence"])
+    done = {"name": "a", "state": "done", "host": "node1", "files": {"track": "track.npz"}}
+    arrived = _arrived(done, tmp_path / "nothing")
+    assert arrived["state"] == "failed"
+    assert "The process on node1 wrote track.npz, but it is not in" in arrived["sentence"]
 
 
 def test_what_is_done_is_skipped_and_the_exit_code_says_what_failed(
