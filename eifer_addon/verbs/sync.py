@@ -58,13 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")
     parser.add_argument("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
     add_reading_arguments(parser)
+    _add_output_arguments(parser)
+
+
+def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, help="the synchronisation (.json) to write")
     parser.add_argument("--out", type=Path, help="the second, moved onto the first's clock (.npz)")
-    _add_fusion_arguments(parser)
     parser.add_argument("--force", action="store_true", help="replace existing files")
-
-
-def _add_fusion_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fuse", type=Path, metavar="OUT",
         help="a track (.npz) of both: the film where it is sure, the muscles where it is covered",
