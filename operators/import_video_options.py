@@ -125,6 +125,21 @@ class VideoOptionsOfOperator:
         min=0,
         options=ONCE,
     )
+    electrodes: bpy.props.EnumProperty(
+        name="Electrodes",
+        description="Which electrodes the person wears; what lies under them is trusted less",
+        items=(
+            ("none", "None or unknown", "Covered places are found as they are"),
+            ("fridlund", "Fridlund", "22 bipolar channels"),
+            ("kuramoto", "Kuramoto", "19 monopolar channels"),
+        ),
+    )
+    fov_deg: bpy.props.FloatProperty(
+        name="Angle of view (degrees)",
+        description="The camera's vertical angle of view, where it is known; 0 estimates it",
+        min=0.0,
+        max=170.0,
+    )
     first: bpy.props.IntProperty(
         name="From frame", description="First frame of the film, from 0", min=0, options=ONCE
     )
@@ -266,6 +281,10 @@ def _reading(operator: Any) -> dict[str, Any]:
         wanted["smoothing"] = round(operator.smoothing_ms / 1000, 6)
     if operator.keep_going:
         wanted["keep_going"] = True
+    if operator.electrodes != "none":
+        wanted["electrodes"] = operator.electrodes
+    if operator.fov_deg:
+        wanted["fov_deg"] = round(operator.fov_deg, 4)
     if operator.face == "NUMBER":
         wanted["who"] = operator.face_number
     elif operator.face == "POINT":
@@ -308,7 +327,8 @@ def _draw_frames(body: Any, operator: Any, paths: list[Path]) -> None:
         body.prop(operator, name)
     if any(path.is_dir() for path in paths):
         body.prop(operator, "rate_hz")
-    body.prop(operator, "smoothing_ms")
+    for name in ("smoothing_ms", "electrodes", "fov_deg"):
+        body.prop(operator, name)
     body.prop(operator, "face")
     if operator.face == "NUMBER":
         body.prop(operator, "face_number")

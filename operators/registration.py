@@ -50,6 +50,7 @@ from . import (
     live_takes,
     muscle_map,
     video_film,
+    video_pick_face,
 )
 
 #: In order of registration; the reverse takes them away.
@@ -77,6 +78,7 @@ CLASSES: tuple[type, ...] = (
     import_video.EIFER_FH_video,
     video_film.EIFER_OT_show_film,
     video_film.EIFER_OT_add_film,
+    video_pick_face.EIFER_OT_pick_video_face,
     *clean_up_settings.CLASSES,
     *clean_up.CLASSES,
     *session_settings.CLASSES,

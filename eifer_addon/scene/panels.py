@@ -31,7 +31,7 @@ def draw_import_menu(self: Any, _context: bpy.types.Context) -> None:
     """File ▸ Import: a FLAME head, a recording, a video, a track."""
     self.layout.operator("eifer.add_head", text="FLAME head (.pkl/.npz)").browse = True
     self.layout.operator("eifer.import_recording", text="EMG recording (.edf/.bdf/.xdf/.csv …)")
-    self.layout.operator("eifer.import_video", text="Video of a face (.mp4/.mov/.mkv …)")
+    self.layout.operator("eifer.import_video", text="Film of a face (.mp4/.mov/.mkv …)")
     self.layout.operator("eifer.import_track", text="Expression track (.npz/.csv/.gz)")
 
 

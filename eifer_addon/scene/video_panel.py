@@ -81,7 +81,9 @@ def _draw_film(layout: Any, context: bpy.types.Context, action: bpy.types.Action
     if scene.camera != camera:
         layout.operator("eifer.show_film", icon="CAMERA_DATA")
         return
-    layout.operator("view3d.view_camera", text="Look through the camera", icon="CAMERA_DATA")
+    row = layout.row(align=True)
+    row.operator("view3d.view_camera", text="Look through the camera", icon="CAMERA_DATA")
+    row.operator("eifer.pick_video_face", text="", icon="EYEDROPPER")
     data = camera.data
     for background in data.background_images:
         row = layout.row(align=True)

@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from film_track import film_track
 from flame_writer import write_flame
 from imported_scene import head, state
 from tiny_reconstructor import smirk_rows, tiny
@@ -20,6 +21,8 @@ from eifer.eifer_addon.scene.rig import add_head
 from eifer.eifer_addon.scene.takes import current_take
 from eifer.eifer_addon.scene.video_heads import is_basis_of, with_heads
 from eifer.eifer_addon.scene.video_imports import VideoChoices
+from eifer.eifer_addon.scene.video_marks import mark_take
+from eifer.eifer_addon.track import Camera
 from eifer.operators import import_video_options as options
 
 FILM = Path("film.mp4")
@@ -121,14 +124,42 @@ def test_a_network_whose_basis_is_unknown_here_is_refused_before_the_work(
 def test_a_point_on_a_face_and_a_range_become_options() -> None:
     operator: Any = types.SimpleNamespace(
         first=10, last=20, step=3, smoothing_ms=0.0, keep_going=True, face="POINT",
-        face_frame=12, face_at=(320, 180), face_number=0,
+        face_frame=12, face_at=(320, 180), face_number=0, electrodes="kuramoto", fov_deg=40.0,
     )  # fmt: skip
     assert options._reading(operator) == {
         "start": 10, "stop": 21, "step": 3, "smoothing": 0.0, "keep_going": True,
-        "who": [12, 320, 180],
+        "who": [12, 320, 180], "electrodes": "kuramoto", "fov_deg": 40.0,
     }  # fmt: skip
     operator.face, operator.smoothing_ms = "NUMBER", 80.0
     assert options._reading(operator)["who"] == 0
     operator.face, operator.last = "central", 5
     with pytest.raises(api.EiferError, match="from 10 to 5"):
         options._reading(operator)
+
+
+def test_a_click_on_the_film_is_a_pixel_of_it() -> None:
+    from eifer.operators.video_pick_face import point_of_picture
+
+    seen = Camera(640, 360, 700.0, (0.0, 0.0, -0.6))
+    border = np.array([[100, 50], [1380, 50], [1380, 770], [100, 770]], float)
+    assert point_of_picture((100.5, 769.5), border, seen) == (0, 0)
+    assert point_of_picture((740.5, 409.5), border, seen) == (320, 180)
+    assert point_of_picture((1379.5, 50.5), border, seen) == (639, 359)
+    assert point_of_picture((99, 400), border, seen) is None
+    # A camera's view of another shape holds the film whole, between borders.
+    square = np.array([[0, 0], [640, 0], [640, 640], [0, 640]], float)
+    assert point_of_picture((320.5, 499.5), square, seen) == (320, 0)
+    assert point_of_picture((320, 510), square, seen) is None
+
+
+def test_the_frame_of_a_click_is_counted_in_the_film(rigged: bpy.types.Object) -> None:
+    from eifer.operators.video_pick_face import film_frame
+
+    scene = bpy.context.scene
+    scene.render.fps, scene.frame_start = 50, 11
+    track = film_track(20, 12.5, first=5)
+    mark_take(bpy.context, rigged, api.apply_track(bpy.context, rigged, track), track)
+    chosen = VideoChoices(FILM, options={"start": 10, "step": 2})
+    for frame, wanted in ((1, 10), (31, 10), (35, 12), (51, 20)):
+        scene.frame_set(frame)
+        assert film_frame(bpy.context, rigged, chosen) == wanted

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 from window_harness import (
     away,
+    click,
     heads,
     invoke,
     open_tab,
@@ -107,16 +108,31 @@ def go_on() -> Iterator[float]:
     screenshot("video-panel")
 
 
+def pick_a_face() -> Iterator[float]:
+    """A click on the face in the film: the dialog asks, and the person gets a head of her own."""
+    assert invoke(bpy.ops.eifer.pick_video_face) == {"RUNNING_MODAL"}
+    yield 0.5
+    _, _, view, _ = parts()
+    click(view.x + view.width // 2, view.y + view.height // 2)
+    yield 1.5
+    screenshot("video-face")
+    press("RET")
+    yield from until(lambda: state().busy, "the film to be imported for the face")
+    yield from until(lambda: not state().busy, "the film of the face")
+    assert len(heads()) == 2, "the click brought no head"
+    assert '"who": [40, ' in bpy.data.actions["face.001"]["eifer_video"]
+
+
 def undo_takes_one_step() -> Iterator[float]:
-    """One undo for the rest of the film, one for its beginning with the head."""
+    """One undo for the other head, one for the rest of the film, one for its beginning."""
     window, area, view, _ = parts()
-    for partial in (True, None):
+    for count, partial in ((1, False), (1, True), (0, None)):
         with bpy.context.temp_override(window=window, area=area, region=view):
             bpy.ops.ed.undo()
         yield 1.0
+        assert len(heads()) == count
         action = bpy.data.actions.get("face")
         assert (action and bool(action["eifer_partial"])) == partial
-    assert not heads(), "undo left the head"
 
 
-SCENES = [ask_for_the_options, import_and_stop, go_on, undo_takes_one_step]
+SCENES = [ask_for_the_options, import_and_stop, go_on, pick_a_face, undo_takes_one_step]
