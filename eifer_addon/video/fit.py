@@ -19,10 +19,12 @@ from ..heads.retarget import retarget, with_arkit_units
 from ..spaces import ARKIT52, ARKIT_NAMES
 from ..track import ExpressionTrack
 from .face_tracks import FaceTrack
+from .fit_grid import N_POINTS
 from .fit_model import landmark_model
-from .fit_person import COSTS, Person, estimate_person, usual_noise
+from .fit_person import Person, estimate_person
+from .fit_prior import usual_costs, usual_noise
 from .fit_smooth import DEFAULT_S, smooth
-from .fit_solve import N_POINTS, N_UNITS, FrameSolver, Measured, Solution
+from .fit_solve import N_UNITS, FrameSolver, Measured, Solution
 
 #: Frames fitted at once, and frames to both sides that a chunk looks at besides.
 CHUNK, _HALO = 256, 12
@@ -96,7 +98,7 @@ class FaceFitter:
         self._model = landmark_model(head)
         self._solver = FrameSolver(
             person.neutral, self._model.units, person.scores, usual_noise(), person.trust,
-            person.lens, replace(COSTS, pull=_PULL),
+            person.lens, replace(usual_costs(), pull=_PULL),
         )  # fmt: skip
         self._normals = _normals(person.neutral)
 

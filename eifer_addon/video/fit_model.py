@@ -15,10 +15,14 @@ from ..heads.model import HeadModel
 from ..heads.surface import head_hash
 from ..heads.units import with_arkit_units
 
-#: Landmarks that move little with the face: brow ridge, nose, temples, cheekbones.
-RIGID = (
-    4, 5, 6, 195, 197, 168, 8, 9, 10, 151, 1, 2, 98, 327, 127, 356, 234, 454, 33, 133, 362, 263,
-    70, 300, 116, 345, 93, 323,
+#: Landmarks of the lids' rims, and of the lips' outer and inner rims.
+LIDS = (
+    33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
+    263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249,
+)  # fmt: skip
+LIPS = (
+    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185,
+    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
 )  # fmt: skip
 
 

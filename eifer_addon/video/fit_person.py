@@ -9,7 +9,6 @@ taken for the person's face.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,22 +18,21 @@ from ..heads.electrodes import electrode_scheme
 from ..heads.model import HeadModel
 from ..track import Camera
 from .face_tracks import FaceTrack
+from .fit_grid import N_POINTS, Equations, Grid, Precision
 from .fit_model import LandmarkModel, landmark_model
-from .fit_noise import LandmarkNoise, landmark_noise
-from .fit_solve import N_POINTS, N_UNITS, Costs, FrameSolver, Measured, Solution
-from .fit_view import USUAL_FOCAL, Lens, first_poses, offsets, pose_features
+from .fit_noise import LandmarkNoise
+from .fit_prior import model_error, usual_costs, usual_noise
+from .fit_solve import N_UNITS, FrameSolver, Measured, Solution
+from .fit_view import USUAL_FOCAL, Lens, first_poses, gaps, pose_features
 
 _MOST_FRAMES, _CANDIDATES = 32, 256
-_ROUNDS = 5
+_ROUNDS = 4
 #: Natural logarithm of the focal length: standard deviation of what cameras have.
 _FOCAL_SPREAD = 0.35
-#: Error of the head model itself, in m, beside that of the network.
-_MODEL_ERROR = 0.0025
 #: A landmark whose constant error is so many times the usual one weighs half.
 _STUCK = 2.5
 #: What is known to lie under an electrode weighs so much, and may be off by so many times more.
 _UNDER_ELECTRODE, _ELECTRODE_REACH = 0.25, 0.012
-COSTS = Costs(np.full(N_UNITS, 2.0), np.full(N_UNITS, 4.0))
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,6 @@ def estimate_person(
     guess: Solution | None = None
     for number in range(_ROUNDS):
         solver = state.solver(model, noise)
-        if guess is not None:
-            guess = replace(guess, poses=guess.poses)
         guess = solver.solve(measured, guess, rounds=4 if number == 0 else 2)
         state, guess = _improved(state, model, noise, solver, guess, measured, fov_deg is None)
         if number >= 1:
@@ -142,16 +138,9 @@ class _State:
 
     def solver(self, model: LandmarkModel, noise: LandmarkNoise) -> FrameSolver:
         neutral = model.neutral(self.identity) + self.offset
-        return FrameSolver(neutral, model.units, self.scores, noise, self.trust, self.lens, COSTS)
-
-
-def usual_noise() -> LandmarkNoise:
-    """The network's noise, with the head model's own error."""
-    noise = landmark_noise()
-    return replace(
-        noise, spread=np.hypot(noise.spread, _MODEL_ERROR),
-        scores_spread=np.hypot(noise.scores_spread, 0.1),
-    )  # fmt: skip
+        return FrameSolver(
+            neutral, model.units, self.scores, noise, self.trust, self.lens, usual_costs()
+        )
 
 
 def first_lens(size: tuple[int, int], fov_deg: float | None) -> Lens:
@@ -201,75 +190,69 @@ def _improved(
     found: Solution, measured: Measured, free_focal: bool,
 ) -> tuple[_State, Solution]:  # fmt: skip
     """Identity (and focal length) after one Gauss-Newton step, the poses eliminated."""
-    n, seen = len(measured), found.poses.seen()
+    n = len(measured)
     gap, _ = solver.rest(found, measured)
-    shape = np.concatenate([model.identity], axis=2)
-    shape = shape - shape.mean(axis=0)
-    columns = np.einsum("nab,kbi->naki", seen[:, :2], shape)
-    focal = _focal_column(solver, found, measured)
-    pose = np.concatenate(
-        [_pose_slopes(seen, solver.shape), columns, focal[..., None]], axis=3
-    ).reshape(n, 2 * N_POINTS, -1)
     precision = _person_precision(noise, state.trust, n)
-    weighted = precision(pose)
-    normal = np.swapaxes(pose, 1, 2) @ weighted / n
-    right = np.einsum("nrp,nr->np", weighted, gap.reshape(n, -1)) / n
-    inner = np.linalg.solve(
-        normal[:, :6, :6], np.concatenate([normal[:, :6, 6:], right[:, :6, None]], axis=2)
-    )
-    common = np.sum(normal[:, 6:, 6:] - normal[:, 6:, :6] @ inner[..., :-1], axis=0)
-    wanted = np.sum(right[:, 6:] - (normal[:, 6:, :6] @ inner[..., -1:])[..., 0], axis=0)
-    prior = np.append(np.ones(model.n_identity), 1 / _FOCAL_SPREAD**2 if free_focal else 1e12)
-    usual = np.log(state.lens.focal_px / (USUAL_FOCAL * max(measured_size(state.lens))))
-    wanted -= prior * np.append(state.identity, usual if free_focal else 0.0)
-    step = np.linalg.solve(common + np.diag(prior), wanted)
-    identity = np.clip(state.identity + step[:-1], -4, 4)
-    longer = float(np.exp(np.clip(step[-1], -0.3, 0.3))) if free_focal else 1.0
-    lens = replace(state.lens, focal_px=state.lens.focal_px * longer)
-    poses = replace(found.poses, centre=found.poses.centre * [1, 1, longer])
+    grid = Grid(model.identity, np.zeros((0, model.n_identity)), solver.shape, precision)
+    said = grid.equations(found.poses, gap.placed, gap.slopes, gap.offsets.reshape(n, -1))
+    inner = np.linalg.solve(said.pose, np.concatenate([said.cross, said.by_pose[..., None]], 2))
+    common = grid.summed(said.mix) - np.sum(np.swapaxes(said.cross, 1, 2) @ inner[..., :-1], axis=0)
+    wanted = np.sum(said.by_unit - np.einsum("npk,np->nk", said.cross, inner[..., -1]), axis=0)
+    step = np.linalg.solve(common / n + np.eye(model.n_identity), wanted / n - state.identity)
+    identity = np.clip(state.identity + step, -4, 4)
+    lens, poses = state.lens, found.poses
+    if free_focal:
+        slope = _focal_slope(solver, found, measured)
+        left = gap.offsets.reshape(n, -1)
+        longer = _longer(slope, said, _pose_slopes(gap.placed), precision, lens, left)
+        lens = replace(lens, focal_px=lens.focal_px * longer)
+        poses = replace(poses, centre=poses.centre * [1, 1, longer])
     return replace(state, identity=identity, lens=lens), replace(found, poses=poses)
 
 
-def measured_size(lens: Lens) -> tuple[int, int]:
-    """Width and height of a lens's picture."""
-    return lens.width, lens.height
+def _longer(
+    slope: np.ndarray, said: Equations, pose: np.ndarray, precision: Precision, lens: Lens,
+    gap: np.ndarray,
+) -> float:  # fmt: skip
+    """By what the focal length is to be multiplied, from residuals (n, 956), poses eliminated."""
+    weighted = precision(slope.astype(np.float32)).astype(np.float64)
+    along = np.einsum("nr,nrp->np", weighted, pose)
+    inner = np.linalg.solve(said.pose, np.stack([along, said.by_pose], axis=2))
+    steep = np.sum(weighted * slope) - np.sum(along * inner[..., 0])
+    wanted = np.sum(weighted * gap) - np.sum(along * inner[..., 1])
+    usual = np.log(USUAL_FOCAL * max(lens.width, lens.height) / lens.focal_px)
+    step = (wanted / len(slope) + usual / _FOCAL_SPREAD**2) / (
+        steep / len(slope) + 1 / _FOCAL_SPREAD**2
+    )
+    return float(np.exp(np.clip(step, -0.3, 0.3)))
 
 
-def _focal_column(solver: FrameSolver, found: Solution, measured: Measured) -> np.ndarray:
-    """What residuals (n, 2, 478) do with the logarithm of the focal length, the face as large."""
+def _focal_slope(solver: FrameSolver, found: Solution, measured: Measured) -> np.ndarray:
+    """What landmarks (n, 956) do with the logarithm of the focal length, the face as large."""
     step = 0.02
-    lens = replace(solver.lens, focal_px=solver.lens.focal_px * np.exp(step))
+    lens = replace(solver.lens, focal_px=solver.lens.focal_px * float(np.exp(step)))
     poses = replace(found.poses, centre=found.poses.centre * [1, 1, np.exp(step)])
     points = solver.points(found.units)
     pixels = measured.landmarks[..., :2].astype(np.float64)
-    before = offsets(found.poses, points, solver.lens.rays(pixels))
-    after = offsets(poses, points, lens.rays(pixels))
-    return (before - after) / step
+    before = gaps(found.poses, points, solver.lens.rays(pixels)).offsets
+    after = gaps(poses, points, lens.rays(pixels)).offsets
+    return ((before - after) / step).reshape(len(before), -1)
 
 
-def _pose_slopes(seen: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """(n, 2, 478, 6): what the points do when the head comes nearer, moves and turns."""
-    x, y, z = np.moveaxis(np.swapaxes(seen @ shape.T, 1, 2), 2, 0)
+def _pose_slopes(placed: np.ndarray) -> np.ndarray:
+    """(n, 956, 6): what the points do when the head comes nearer, moves and turns."""
+    x, y, z = np.moveaxis(placed, 2, 0)
     one, none = np.ones_like(x), np.zeros_like(x)
-    return np.stack(
-        [np.stack([x, one, none, none, z, -y], -1), np.stack([y, none, one, -z, none, x], -1)], 1
-    )
+    across = np.stack([x, one, none, none, z, -y], axis=-1)
+    up = np.stack([y, none, one, -z, none, x], axis=-1)
+    return np.concatenate([across, up], axis=1)
 
 
-def _person_precision(
-    noise: LandmarkNoise, trust: np.ndarray, n: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that multiplies columns (n, 956, k) by the precision of a person's mean error."""
+def _person_precision(noise: LandmarkNoise, trust: np.ndarray, n: int) -> Precision:
+    """The precision of a person's mean error over n frames."""
     modes = np.concatenate([noise.person_modes, noise.modes / np.sqrt(n)]).reshape(-1, 2 * N_POINTS)
-    spread = (noise.person_rest**2 + _MODEL_ERROR**2) / trust
-    inverse = 1 / spread.reshape(-1)
-    scaled = inverse[:, None] * modes.T
-    inner = np.linalg.inv(np.eye(len(modes)) + modes @ scaled)
-
-    def apply(columns: np.ndarray) -> np.ndarray:
-        return inverse[:, None] * columns - scaled @ (inner @ (scaled.T @ columns))
-
-    return apply
+    spread = np.sqrt((noise.person_rest**2 + model_error() ** 2) / trust)
+    return Precision(spread.ravel(), modes)
 
 
 def _habits(
@@ -278,8 +261,8 @@ def _habits(
 ) -> _State:  # fmt: skip
     """The constant error of landmarks and scores, and the trust in landmarks, from what is left."""
     solver = state.solver(model, noise)
-    gap, scores = solver.rest(found, measured)
-    seen, n = found.poses.seen()[:, :2], len(measured)
+    left, scores = solver.rest(found, measured)
+    gap, seen, n = left.offsets, found.poses.seen()[:, :2], len(measured)
     spread = noise.spread**2 + np.sum(noise.modes**2, axis=0)
     weight = 1 / (1 + np.sum(gap**2 / (9 * spread), axis=1))
     # What persons differ by is learned; an electrode may shift a landmark by more.

@@ -3,7 +3,7 @@
 Each frame has six unknowns of pose and 52 ARKit coefficients in [0, 1]. Landmarks are linear in
 the coefficients up to the head's turn, so that what one frame contributes to the normal equations
 is a sum of a few matrices that depend on the person alone, weighed by the entries of the frame's
-rotation (`_Person`). A frame then costs a product with 1,008 measurements and little more.
+rotation (`fit_grid`). A frame then costs a product with 1,008 measurements and little more.
 
 The measurements' errors go together in modes (`fit_noise`), which the precision matrix knows.
 Outliers are pulled in by redescending weights (Geman and McClure 1987) on modified residuals
@@ -17,16 +17,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..spaces import ARKIT_NAMES
+from .fit_grid import N_POINTS, Grid, Precision
 from .fit_noise import LandmarkNoise
-from .fit_view import Lens, Poses, first_poses, offsets, pose_features
+from .fit_view import Gaps, Lens, Poses, first_poses, gaps, pose_features
 
-N_POINTS, N_UNITS = 478, len(ARKIT_NAMES)
-_ROWS = 2 * N_POINTS + N_UNITS
-_X, _Y, _S = slice(0, N_POINTS), slice(N_POINTS, 2 * N_POINTS), slice(2 * N_POINTS, _ROWS)
-#: Blocks of columns that carry the units: x by the rotation's first row, y by its second, scores.
-_BLOCKS = 7
+N_UNITS = len(ARKIT_NAMES)
 #: Residuals of so many standard deviations count half.
 _OUTLIER = 3.0
+#: First steps in which nothing counts as an outlier, because the expression is not found yet.
+_FREE_ROUNDS = 2
 _SWEEPS = 12
 
 
@@ -39,7 +38,8 @@ class Costs:
     first : numpy.ndarray
         (52,) cost of a coefficient of 1 that grows linearly: keeps what is not seen at 0.
     second : numpy.ndarray
-        (52,) the same, growing with the square.
+        (52, 52) quadratic form: the same, growing with the square, and what differences cost
+        between coefficients that usually go together.
     pull : float
         Precision of the coefficients that neighbouring frames suggest.
     """
@@ -98,43 +98,12 @@ class FrameSolver:
         self.shape = neutral - self.middle
         self.units = units + noise.response
         self.scores, self.noise, self.lens, self.costs = scores, noise, lens, costs
-        total = np.sqrt(noise.spread**2 + np.sum(noise.modes**2, axis=0))
-        self.sigma = total[None]
-        basis = self._basis()
-        weighted = self._whiten(basis, trust)
-        self._project = weighted.astype(np.float32)
-        grid = (basis.T @ weighted).astype(np.float32)
-        width = _BLOCKS * N_UNITS
-        self._units_grid = grid[:width, :width].reshape(_BLOCKS, N_UNITS, _BLOCKS, N_UNITS)
-        self._units_grid = self._units_grid.transpose(0, 2, 1, 3).reshape(_BLOCKS**2, -1)
-        self._cross = grid[width:, :width].reshape(8, _BLOCKS, N_UNITS)
-        self._pose_grid = grid[width:, width:].astype(np.float64)
-
-    def _basis(self) -> np.ndarray:
-        """(1008, 372): what measurements do with units (by block) and with parts of the pose."""
-        basis = np.zeros((_ROWS, _BLOCKS * N_UNITS + 8))
-        for axis in range(3):
-            for row, first in ((_X, 0), (_Y, 3)):
-                start = (first + axis) * N_UNITS
-                basis[row, start : start + N_UNITS] = self.units[:, axis]
-        start = (_BLOCKS - 1) * N_UNITS
-        basis[_S, start : start + N_UNITS] = self.noise.scores_response
-        basis[_X, -8:-5], basis[_Y, -5:-2] = self.shape, self.shape
-        basis[_X, -2], basis[_Y, -1] = 1, 1
-        return basis
-
-    def _whiten(self, basis: np.ndarray, trust: np.ndarray) -> np.ndarray:
-        """The precision matrix times the basis: independent spread, then the modes (Woodbury)."""
-        noise = self.noise
-        spread = (noise.spread**2 / trust).reshape(-1)
-        precision = 1 / np.concatenate([spread, noise.scores_spread**2])
-        modes = np.concatenate(
-            [noise.modes.reshape(len(noise.modes), -1), np.zeros((len(noise.modes), N_UNITS))], 1
-        )
-        plain = precision[:, None] * basis
-        scaled = precision[:, None] * modes.T
-        inner = np.eye(len(modes)) + modes @ scaled
-        return np.asarray(plain - scaled @ np.linalg.solve(inner, scaled.T @ basis))
+        self.sigma = np.sqrt(noise.spread**2 + np.sum(noise.modes**2, axis=0))[None]
+        modes = noise.modes.reshape(len(noise.modes), -1)
+        modes = np.concatenate([modes, np.zeros((len(modes), N_UNITS))], axis=1)
+        spread = np.concatenate([(noise.spread / np.sqrt(trust)).ravel(), noise.scores_spread])
+        self._precision = Precision(spread, modes)
+        self._grid = Grid(self.units, noise.scores_response, self.shape, self._precision)
 
     def start(self, measured: Measured, units: np.ndarray | None = None) -> Solution:
         """A first guess from the network's depth and scores."""
@@ -150,15 +119,17 @@ class FrameSolver:
         """Landmarks (n, 478, 3) of coefficients (n, 52), relative to the middle of the face."""
         return np.asarray(self.shape + (units @ self._flat()).reshape(-1, N_POINTS, 3))
 
-    def rest(self, solution: Solution, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
-        """What measurements are beside the solution: (n, 2, 478) in m, and scores (n, 52)."""
+    def rest(self, solution: Solution, measured: Measured) -> tuple[Gaps, np.ndarray]:
+        """What measurements are beside the solution: in m (n, 2, 478), and of scores (n, 52)."""
         rays = self.lens.rays(measured.landmarks[..., :2].astype(np.float64))
-        gap = offsets(solution.poses, self.points(solution.units), rays)
+        found = gaps(solution.poses, self.points(solution.units), rays)
         features = pose_features(solution.poses.seen())
-        gap = gap - np.einsum("nf,fak->nak", features, self.noise.bias)
+        biased = (features @ self.noise.bias.reshape(len(self.noise.bias), -1)).reshape(
+            -1, 2, N_POINTS
+        )
         expected = self.scores + features @ self.noise.scores_bias
         expected = expected + solution.units @ self.noise.scores_response.T
-        return gap, measured.scores - expected
+        return replace(found, offsets=found.offsets - biased), measured.scores - expected
 
     def solve(
         self, measured: Measured, guess: Solution | None = None, goal: np.ndarray | None = None,
@@ -178,46 +149,33 @@ class FrameSolver:
             Gauss-Newton steps.
         """
         found = self.start(measured) if guess is None else guess
-        for _ in range(rounds):
-            gap, scores = self.rest(found, measured)
-            found = self._step(found, gap, scores, goal)
-        return replace(found, rest=self.rest(found, measured)[0])
+        for number in range(rounds):
+            found = self._step(found, measured, goal, guess is not None or number >= _FREE_ROUNDS)
+        return replace(found, rest=self.rest(found, measured)[0].offsets)
 
     def _step(
-        self, found: Solution, gap: np.ndarray, scores: np.ndarray, goal: np.ndarray | None
+        self, found: Solution, measured: Measured, goal: np.ndarray | None, robust: bool
     ) -> Solution:
-        """One step from residuals in m (n, 2, 478) and of scores (n, 52)."""
-        n, seen = len(found.units), found.poses.seen()
-        gap = gap / (1 + np.sum((gap / (_OUTLIER * self.sigma)) ** 2, axis=1, keepdims=True)) ** 2
-        shrunk = scores / (1 + (scores / (_OUTLIER * self.noise.scores_spread)) ** 2) ** 2
-        rows = np.concatenate([gap.reshape(n, -1), shrunk], axis=1).astype(np.float32)
-        right = rows @ self._project
-        mix = np.concatenate([seen[:, 0], seen[:, 1], np.ones((n, 1))], axis=1).astype(np.float32)
-        turn = _pose_columns(seen)
-        pairs = (mix[:, :, None] * mix[:, None]).reshape(n, -1)
-        normal = (pairs @ self._units_grid).reshape(n, N_UNITS, N_UNITS).astype(np.float64)
-        by_unit = np.einsum("nb,nbk->nk", mix, right[:, :-8].reshape(n, _BLOCKS, N_UNITS))
-        cross = np.einsum("nb,cbk->nck", mix, self._cross)
-        cross = np.swapaxes(turn, 1, 2) @ cross
-        pose = np.swapaxes(turn, 1, 2) @ self._pose_grid @ turn
-        pose = pose + np.eye(6) * 1e-6 * np.trace(pose, axis1=1, axis2=2)[:, None, None] / 6
-        by_pose = np.einsum("ncp,nc->np", turn, right[:, -8:])
-        # The pose is eliminated, the units are found within their bounds, then the pose follows.
-        inner = np.linalg.solve(pose, np.concatenate([cross, by_pose[..., None]], axis=2))
-        normal -= np.swapaxes(cross, 1, 2) @ inner[..., :-1]
-        wanted = by_unit - np.einsum("npk,np->nk", cross, inner[..., -1])
+        """One step of Gauss and Newton: the pose eliminated, the units within their bounds."""
+        gap, scores = self.rest(found, measured)
+        rows = np.concatenate([gap.offsets.reshape(len(scores), -1), scores], 1).astype(np.float32)
+        if robust:
+            rows = self._precision.tamed(rows, _OUTLIER)
+        said = self._grid.equations(found.poses, gap.placed, gap.slopes, rows)
+        inner = np.linalg.solve(said.pose, np.concatenate([said.cross, said.by_pose[..., None]], 2))
+        normal = self._grid.normal(said.mix) - np.swapaxes(said.cross, 1, 2) @ inner[..., :-1]
+        wanted = said.by_unit - np.einsum("npk,np->nk", said.cross, inner[..., -1])
         wanted += np.einsum("nkl,nl->nk", normal, found.units)
         units = self._bounded(normal, wanted, found.units, goal)
-        change = units - found.units
-        step = inner[..., -1] - np.einsum("npk,nk->np", inner[..., :-1], change)
-        return Solution(found.poses.moved(step), units, gap)
+        step = inner[..., -1] - np.einsum("npk,nk->np", inner[..., :-1], units - found.units)
+        return Solution(found.poses.moved(step), units, gap.offsets)
 
     def _bounded(
         self, normal: np.ndarray, wanted: np.ndarray, start: np.ndarray, goal: np.ndarray | None
     ) -> np.ndarray:
         """Coefficients (n, 52) in [0, 1] by coordinate descent over all frames at once."""
         index = np.arange(N_UNITS)
-        normal[:, index, index] += self.costs.second
+        normal = normal + self.costs.second
         wanted = wanted - self.costs.first
         if goal is not None:
             normal[:, index, index] += self.costs.pull
@@ -228,20 +186,8 @@ class FrameSolver:
         slope = wanted.T - np.einsum("kln,ln->kn", grid, units)
         for _ in range(_SWEEPS):
             for k in range(N_UNITS):
-                new = np.clip(units[k] + slope[k] / diagonal[k], 0.0, 1.0)
+                new = np.minimum(np.maximum(units[k] + slope[k] / diagonal[k], 0.0), 1.0)
                 change = new - units[k]
                 slope -= grid[k] * change
                 units[k] = new
         return np.asarray(units.T)
-
-
-def _pose_columns(seen: np.ndarray) -> np.ndarray:
-    """(n, 8, 6): what nearer, right, up and a turn do, by the last columns of the basis."""
-    columns = np.zeros((len(seen), 8, 6))
-    first, second, third = seen[:, 0], seen[:, 1], seen[:, 2]
-    columns[:, 0:3, 0], columns[:, 3:6, 0] = first, second
-    columns[:, 6, 1], columns[:, 7, 2] = 1, 1
-    columns[:, 3:6, 3] = -third
-    columns[:, 0:3, 4] = third
-    columns[:, 0:3, 5], columns[:, 3:6, 5] = -second, first
-    return columns

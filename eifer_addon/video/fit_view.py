@@ -87,7 +87,26 @@ class Poses:
         return np.asarray(points @ np.swapaxes(self.rotation, 1, 2) + self.centre[:, None])
 
 
-def offsets(poses: Poses, points: np.ndarray, rays: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class Gaps:
+    """Landmarks beside where they were seen, in axes of sight.
+
+    Attributes
+    ----------
+    offsets : numpy.ndarray
+        (n, 2, k) in m: how far what was seen is from the points, along the eyes and up.
+    slopes : numpy.ndarray
+        (n, 2, k): how far a ray goes sideways per metre towards the viewer.
+    placed : numpy.ndarray
+        (n, k, 3) the points around the middle of the face.
+    """
+
+    offsets: np.ndarray
+    slopes: np.ndarray
+    placed: np.ndarray
+
+
+def gaps(poses: Poses, points: np.ndarray, rays: np.ndarray) -> Gaps:
     """How far what was seen is from the points, in the planes across the lines of sight.
 
     Parameters
@@ -97,19 +116,15 @@ def offsets(poses: Poses, points: np.ndarray, rays: np.ndarray) -> np.ndarray:
         (n, k, 3) relative to the middle of the face, in head axes.
     rays : numpy.ndarray
         (n, k, 3), where the landmarks were seen.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, 2, k) in m: along the eyes and up.
     """
     sight = poses.sight()
-    placed = poses.place(points) @ sight
+    placed = points @ np.swapaxes(poses.seen(), 1, 2)
     seen = rays @ sight
-    along = placed[..., 2] / np.minimum(seen[..., 2], -1e-6)
-    return np.stack(
-        [seen[..., 0] * along - placed[..., 0], seen[..., 1] * along - placed[..., 1]], axis=1
-    )
+    slopes = seen[..., :2] / np.minimum(seen[..., 2:], -1e-6)
+    # The middle lies on the line of sight itself, so far ahead.
+    depth = placed[..., 2:] - np.linalg.norm(poses.centre, axis=1)[:, None, None]
+    apart = slopes * depth - placed[..., :2]
+    return Gaps(np.swapaxes(apart, 1, 2), np.swapaxes(slopes, 1, 2), placed)
 
 
 def pose_features(seen: np.ndarray) -> np.ndarray:
