@@ -27,6 +27,9 @@ CONFIDENT = (0.3, 0.7)
 #: How long it takes from one source to the other.
 FADE_S = 0.15
 _LEAST_CONFIDENCE = 0.02
+#: What a part of the face reaches in its best tenth of a film counts as seen, from this much on: a
+#: head that fits a person less well somewhere hides nothing there, what is covered all along does.
+_BEST, _LEAST_BEST = 0.9, 0.5
 Occlusion = Mapping[str, "float | np.ndarray"]
 
 
@@ -197,13 +200,22 @@ def _seen(video: ExpressionTrack, occlusion: Occlusion) -> np.ndarray:
             f"No coefficient of {video.space.name} belongs to '{unknown[0]}'.",
             f"Use one of {', '.join(dict.fromkeys(regions))}.",
         )
-    rows = np.ones(len(video), np.float64)
     by_region = {
-        region: np.minimum(video.confidence, video.visibility.get(region, rows))
+        region: np.minimum(video.confidence, _relative(video, region))
         * (1.0 - np.asarray(occlusion.get(region, 0.0), np.float64))
         for region in dict.fromkeys(regions)
     }
     return np.stack([by_region[region] for region in regions], axis=1)
+
+
+def _relative(video: ExpressionTrack, region: str) -> np.ndarray:
+    """How far the film shows a part of the face, of what it shows of it at its best, (n,)."""
+    known = video.visibility.get(region)
+    there = video.confidence > 0
+    if known is None or not there.any():
+        return np.ones(len(video))
+    best = max(float(np.quantile(known[there], _BEST)), _LEAST_BEST)
+    return np.minimum(known / best, 1.0)
 
 
 def _at_frames_of(

@@ -148,6 +148,17 @@ def test_covered_parts_are_known_from_the_film_itself(session: Session) -> None:
     assert (seen["brow"][:3] == [1, 1, 0]).all()
 
 
+def test_a_head_that_fits_less_well_hides_nothing(session: Session) -> None:
+    n = len(session.video)
+    for level, share in ((1.0, 1.0), (0.55, 1.0), (0.2, 0.25)):
+        seen = {"mouth": np.full(n, level, np.float32)}
+        result = api.fuse(
+            replace(session.video, visibility=seen), session.emg, offset_s=session.offset_s
+        )
+        good = session.video.confidence > 0
+        assert np.median(result.visibility["mouth"][good]) == pytest.approx(share, abs=0.01)
+
+
 def test_the_finer_frames_on_request(session: Session) -> None:
     result = fused(session, frames="emg")
     step = np.median(np.diff(session.emg.timestamps))
