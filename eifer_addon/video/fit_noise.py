@@ -15,7 +15,8 @@ import numpy as np
 
 from ..files import load_npz
 
-_DATA = Path(__file__).parent / "data" / "landmark_noise.npz"
+#: The file that the add-on brings.
+DATA = Path(__file__).parent / "data" / "landmark_noise.npz"
 KIND, VERSION = "landmark_noise", 1
 
 
@@ -59,6 +60,6 @@ class LandmarkNoise:
 @cache
 def landmark_noise() -> LandmarkNoise:
     """The noise that comes with the add-on."""
-    arrays, _, _ = load_npz(_DATA, KIND, VERSION)
+    arrays, _, _ = load_npz(DATA, KIND, VERSION)
     names = [field.name for field in fields(LandmarkNoise)]
     return LandmarkNoise(*(arrays[name].astype(np.float64) for name in names))
