@@ -12,10 +12,10 @@ from ..eifer_addon.scene.keyframes import is_take
 from ..eifer_addon.scene.playing_takes import play_take
 from ..eifer_addon.scene.session import find_clocks, fuse_takes, lay_take, show_take
 from ..eifer_addon.scene.session_beside import beside_of, head_beside, show_beside
-from ..eifer_addon.scene.session_settings import session_of, show_sync
+from ..eifer_addon.scene.session_settings import covered_in, session_of, show_sync
 from ..eifer_addon.scene.transaction import all_or_nothing
 from ..eifer_addon.signals.sync_result import BY_HAND, Sync
-from .base import OperatorResult, guarded, in_object_mode
+from .base import FINISHED, OperatorResult, guarded, in_object_mode
 
 _MODES = (
     ("FILM", "Film", "The avatar plays the film's take"),
@@ -126,9 +126,45 @@ class EIFER_OT_fuse_takes(_OfASession, bpy.types.Operator):
         settings.fused = fuse_takes(
             context, obj, settings.film, settings.emg,
             delay_ms=settings.delay_ms if settings.own_delay else None,
-            covered=dict.fromkeys(settings.covered, 1.0), fused=settings.fused,
+            covered=lambda frames: covered_in(settings, frames), fused=settings.fused,
         )  # fmt: skip
         self.report({"INFO"}, f"Wrote the take '{settings.fused.name}'")
+
+
+class EIFER_OT_add_covered(_OfASession, bpy.types.Operator):
+    """Say that a part of the face cannot be seen for a while."""
+
+    bl_idname = "eifer.add_covered"
+    bl_label = "Covered for a while"
+    bl_description = "A part of the face is covered over the preview range, or from this frame on"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Add a row that can be changed."""
+        scene = context.scene
+        row = session_of(scene).stretches.add()
+        if scene.use_preview_range:
+            row.first, row.last = scene.frame_preview_start, scene.frame_preview_end
+        else:
+            second = round(scene.render.fps / scene.render.fps_base)
+            row.first, row.last = scene.frame_current, scene.frame_current + second
+        return FINISHED
+
+
+class EIFER_OT_remove_covered(_OfASession, bpy.types.Operator):
+    """Take a row away."""
+
+    bl_idname = "eifer.remove_covered"
+    bl_label = "Not covered"
+    bl_description = "Take this row away"
+    bl_options = {"REGISTER", "UNDO"}
+
+    index: bpy.props.IntProperty(name="Row", description="Which row", min=0)
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Remove it."""
+        session_of(context.scene).stretches.remove(self.index)
+        return FINISHED
 
 
 def on_offset(context: bpy.types.Context) -> None:
@@ -139,4 +175,10 @@ def on_offset(context: bpy.types.Context) -> None:
         lay_take(context, settings.film, settings.emg, sync)
 
 
-CLASSES = (EIFER_OT_find_offset, EIFER_OT_show_takes, EIFER_OT_fuse_takes)
+CLASSES = (
+    EIFER_OT_find_offset,
+    EIFER_OT_show_takes,
+    EIFER_OT_fuse_takes,
+    EIFER_OT_add_covered,
+    EIFER_OT_remove_covered,
+)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import bpy
+import numpy as np
 
 from .. import api
 from ..errors import EiferError
@@ -168,7 +169,7 @@ def fuse_takes(
     emg: bpy.types.Action,
     *,
     delay_ms: float | None = None,
-    covered: Mapping[str, float] | None = None,
+    covered: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None,
     fused: bpy.types.Action | None = None,
 ) -> bpy.types.Action:
     """Make a take of both: the film where it is sure, the muscles where it is not.
@@ -182,8 +183,8 @@ def fuse_takes(
         Its takes; the EMG take's clock as it was laid.
     delay_ms : float, optional
         How much later the face moves than the muscles; None finds it.
-    covered : mapping of str to float, optional
-        By part of the face, how far it is covered in the whole film.
+    covered : callable, optional
+        Gives, by part of the face, how far it is covered at scene frames (n,).
     fused : bpy.types.Action, optional
         An earlier fused take of both, whose keys are made again.
 
@@ -196,9 +197,12 @@ def fuse_takes(
     EiferError
         As `api.fuse`; nothing is changed then.
     """
+    seen, scene = track_of_take(context, obj, film), context.scene
+    hz = scene.render.fps / scene.render.fps_base
+    frames = float(film[f"{PREFIX}frame_start"]) + seen.timestamps * hz
     track = api.fuse(
-        track_of_take(context, obj, film), track_of_take(context, obj, emg), sync=sync_of(emg),
-        delay_ms=delay_ms, occlusion=covered or {},
+        seen, track_of_take(context, obj, emg), sync=sync_of(emg), delay_ms=delay_ms,
+        occlusion=covered(frames) if covered is not None else {},
     )  # fmt: skip
     track = fitted(track, obj)
     if fused is not None and is_take(fused) and fused.get(FILM_TAKE) == film.name:

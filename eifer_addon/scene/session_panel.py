@@ -57,6 +57,7 @@ def draw_session(layout: Any, context: bpy.types.Context) -> None:
     column = layout.column(align=True)
     column.label(text="Covered in the whole film:")
     column.grid_flow(columns=3, align=True, even_columns=True).prop(settings, "covered")
+    _draw_stretches(column, settings)
     row = layout.row(align=True)
     row.prop(settings, "own_delay")
     if settings.own_delay:
@@ -65,6 +66,17 @@ def draw_session(layout: Any, context: bpy.types.Context) -> None:
     row.scale_y = 1.4
     row.operator("eifer.fuse_takes", icon="AUTOMERGE_ON")
     _draw_lines(layout, fused_lines(settings.fused))
+
+
+def _draw_stretches(column: Any, settings: Any) -> None:
+    """Parts that are covered for a while, a row each."""
+    for index, stretch in enumerate(settings.stretches):
+        row = column.row(align=True)
+        row.prop(stretch, "part", text="")
+        row.prop(stretch, "first", text="")
+        row.prop(stretch, "last", text="")
+        row.operator("eifer.remove_covered", text="", icon="X").index = index
+    column.operator("eifer.add_covered", icon="ADD")
 
 
 def _draw_clocks(layout: Any, settings: Any) -> None:

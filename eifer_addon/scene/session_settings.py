@@ -25,6 +25,7 @@ _COVERED = tuple(
     (part, part.capitalize(), f"The {part} is covered in the whole film: follow the muscles there")
     for part in _PARTS
 )
+_WHERE = tuple((part, part.capitalize(), f"The {part} cannot be seen") for part in _PARTS)
 _changed: list[Callable[[bpy.types.Context], None]] = []
 _setting: list[bool] = []
 
@@ -51,6 +52,16 @@ def _emg_like(_settings: Any, action: bpy.types.Action) -> bool:
 
 def _marks(settings: Any, _context: bpy.types.Context, typed: str) -> Iterable[str]:
     return [name for name in marks_of(settings.emg) if typed.lower() in name.lower()]
+
+
+class EiferCovered(bpy.types.PropertyGroup):
+    """A part of the face that cannot be seen for a while."""
+
+    part: bpy.props.EnumProperty(
+        name="Part", description="What cannot be seen", items=_WHERE, default="mouth"
+    )
+    first: bpy.props.IntProperty(name="From", description="First frame of the scene", default=1)
+    last: bpy.props.IntProperty(name="To", description="Last frame of the scene", default=24)
 
 
 class EiferSession(bpy.types.PropertyGroup):
@@ -109,10 +120,13 @@ class EiferSession(bpy.types.PropertyGroup):
         items=_COVERED,
         options={"ENUM_FLAG"},
     )
+    stretches: bpy.props.CollectionProperty(
+        type=EiferCovered, description="Parts of the face that are covered for a while"
+    )
     problem: bpy.props.StringProperty(description="Why the last change could not be made")
 
 
-CLASSES = (EiferSession,)
+CLASSES = (EiferCovered, EiferSession)
 
 
 def add_settings(on_change: Callable[[bpy.types.Context], None]) -> None:
@@ -130,6 +144,15 @@ def remove_settings() -> None:
 def session_of(scene: bpy.types.Scene) -> Any:
     """The settings of a scene; None where the extension is off."""
     return getattr(scene, SETTINGS, None)
+
+
+def covered_in(settings: Any, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """By part of the face how far it is covered, 0 or 1, at scene frames (n,)."""
+    found = {part: np.ones(len(frames)) for part in settings.covered}
+    for row in settings.stretches:
+        inside = (frames >= row.first - 0.5) & (frames <= row.last + 0.5)
+        found[row.part] = np.maximum(found.get(row.part, np.zeros(len(frames))), inside)
+    return found
 
 
 def show_sync(settings: Any, sync: Sync) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .. import api
 from ..errors import EiferError
@@ -75,7 +78,8 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--covered", action="append", default=[], metavar="PART=SHARE", type=_part,
-        help="a part of the face that is covered in the whole film, e.g. mouth=0.8",
+        help="a part of the face that is covered in the whole film (cheek=0.8), or from one time "
+        "of the film to another (mouth=1@2.5:4)",
     )  # fmt: skip
     parser.add_argument("--model", type=Path, help="an ONNX model from muscles to expression")
 
@@ -121,8 +125,20 @@ def _fused(first: Any, moved: Any, sync: Sync, options: argparse.Namespace) -> E
         emg = api.emg_to_expression(emg, model=options.model)
     film = api.video_to_expression(moved) if isinstance(moved, Path) else _reference(moved)
     return api.fuse(
-        film, emg, sync=sync, delay_ms=options.fuse_delay, occlusion=dict(options.covered)
-    )
+        film, emg, sync=sync, delay_ms=options.fuse_delay,
+        occlusion=_occlusion(film.timestamps, options.covered),
+    )  # fmt: skip
+
+
+def _occlusion(
+    times_s: np.ndarray, covered: Sequence[tuple[str, float, float, float]]
+) -> dict[str, np.ndarray]:
+    """By part of the face how far it is covered in each frame (n,)."""
+    found: dict[str, np.ndarray] = {}
+    for name, share, start, stop in covered:
+        here = np.where((times_s >= start) & (times_s <= stop), share, 0.0)
+        found[name] = np.maximum(found.get(name, 0.0), here)
+    return found
 
 
 def _fusion_line(notes: dict[str, Any]) -> str:
@@ -172,10 +188,13 @@ def _reference(item: Any) -> ExpressionTrack:
     )
 
 
-def _part(text: str) -> tuple[str, float]:
-    name, _, share = text.partition("=")
+def _part(text: str) -> tuple[str, float, float, float]:
+    """Part of the face, share, and from when to when."""
+    name, _, rest = text.partition("=")
+    share, _, span = rest.partition("@")
+    start, _, stop = span.partition(":")
     try:
-        return name, float(share or 1.0)
+        return name, float(share or 1.0), float(start or "-inf"), float(stop or "inf")
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is not PART=SHARE") from error
 

@@ -17,6 +17,7 @@ from eifer.eifer_addon.scene.controls import armature_of, is_head
 from eifer.eifer_addon.scene.playing_takes import is_played
 from eifer.eifer_addon.scene.session import sync_of, track_of_take
 from eifer.eifer_addon.scene.session_beside import beside_of
+from eifer.eifer_addon.scene.sources import source_of
 from eifer.eifer_addon.scene.takes import current_take, notes_of, track_from_object
 from eifer.eifer_addon.signals.edf_writer import write_edf
 
@@ -109,6 +110,28 @@ def test_the_fused_take_is_what_the_script_api_fuses(
     assert np.abs(keys(head)[SMILE][:, 1] - before[:, 1]).max() > 0.05
     assert bpy.ops.eifer.clean_up(edits='{"gain": {"mouth": 0.0}}') == {"FINISHED"}
     assert not keys(head)[SMILE][:, 1].any()
+
+
+def test_a_part_can_be_covered_for_a_while(head: bpy.types.Object, session: Session) -> None:
+    scene = bpy.context.scene
+    settings = scene.eifer_session
+    settings.seconds = session.offset_s
+    scene.use_preview_range = True
+    scene.frame_preview_start, scene.frame_preview_end = START + 5 * FPS, START + 6 * FPS
+    assert bpy.ops.eifer.add_covered() == {"FINISHED"}
+    scene.frame_set(20)
+    scene.use_preview_range = False
+    assert bpy.ops.eifer.add_covered() == {"FINISHED"}
+    assert (settings.stretches[1].first, settings.stretches[1].last) == (20, 20 + FPS)
+    texts: list[str] = []
+    session_panel.draw_session(Layout(texts), bpy.context)
+    assert texts.count("From") == 2
+    assert bpy.ops.eifer.remove_covered(index=1) == {"FINISHED"}
+    assert bpy.ops.eifer.fuse_takes() == {"FINISHED"}
+    fused = source_of(bpy.context, head)
+    covered = (fused.timestamps > 5.01) & (fused.timestamps < 5.99)
+    assert fused.visibility["mouth"][covered].max() == 0.0
+    assert fused.visibility["mouth"][(fused.timestamps > 6.3) & (fused.timestamps < 6.6)].max() > 0
 
 
 def test_each_take_is_shown_alone_or_beside_the_other(head: bpy.types.Object) -> None:

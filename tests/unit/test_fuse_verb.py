@@ -39,6 +39,12 @@ def test_sync_fuses_a_film_and_a_recording(
     by_hand = [*command[:5], "--seconds", "3.2", "--fuse-delay", "70", "--force"]
     assert main(by_hand) == 0
     assert "delay 70 ms, given" in capsys.readouterr().out
+    assert main([*command[:5], "--seconds", "3.2", "--force", "--covered", "mouth=1@2:4"]) == 0
+    capsys.readouterr()
+    fused = api.read_track(out)
+    inside = (fused.timestamps >= 2) & (fused.timestamps <= 4)
+    assert fused.visibility["mouth"][inside].max() == 0.0
+    assert fused.visibility["mouth"][~inside].max() == 1.0
     assert main([*command[:5], "--force", "--covered", "chin=1"]) == 1
     assert "belongs to 'chin'" in capsys.readouterr().err
     assert main([*command[:5], "--covered", "mouth=much"]) == 2
