@@ -34,6 +34,8 @@ _NOT_FILM = {"tty"}
 _WITHOUT_TIMES = {"avi"}
 #: Blender and other renderers write EXR in linear light; FFmpeg shows it so unless told.
 _DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
+#: From version 19 on PyAV reads titles in any encoding, and cannot be told how.
+_TITLES_BY_ITSELF = int(av.__version__.partition(".")[0]) >= 19
 _VARIABLE = 0.1
 _INDEX = "video_index"
 #: From so many frames on, jumping to a key frame is quicker than decoding all.
@@ -47,10 +49,8 @@ def opened(
 ) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """A file and its first moving picture stream, with FFmpeg's errors as sentences."""
     try:
-        # The prefix keeps a file called "http:..." from being taken for an address; titles and
-        # comments may be in any encoding and do not matter.
-        address = f"file:{path}"
-        with av.open(address, options=_OPTIONS, metadata_errors="replace") as container:
+        # The prefix keeps a file called "http:..." from being taken for an address.
+        with _open(f"file:{path}") as container:
             stream = _picture_stream(container, path.name)
             stream.thread_type = "AUTO" if threads else "NONE"
             yield container, stream
@@ -62,6 +62,13 @@ def opened(
             f"{path.name} could not be read as video: {reason}.",
             "Copy it again from where it was recorded, or choose another file.",
         ) from error
+
+
+def _open(address: str) -> av.container.InputContainer:
+    """Open a file whose titles and comments may be in any encoding; they do not matter."""
+    if _TITLES_BY_ITSELF:
+        return av.open(address, options=_OPTIONS)
+    return av.open(address, options=_OPTIONS, metadata_errors="replace")
 
 
 def _picture_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
