@@ -272,7 +272,7 @@ def export(
     overwrite : bool
         Whether existing files may be replaced.
     **choices
-        ``format``: ``"csv"``, ``"npz"``, ``"researchers"``, ``"livelink"``, ``"bids"``; see docs;
+        ``format``: "csv", "npz", "researchers", "livelink" or "bids" (default: by the suffix);
         ``rate_hz`` of a Live Link Face timecode; ``subject``, ``task``, ``session`` for BIDS.
     """
     from .exchange import write

@@ -150,6 +150,8 @@ def video_batch(
             reports[clip.name] = report
             news("report", report)
     make_folder(Path(out))
+    if jobs:
+        _check_head(chosen.head)
     folders = {clip.name: clip.folder for clip in clips}
     for report in _work(jobs, scheduler, workers, news):
         arrived = _arrived(report, folders[report["name"]])
@@ -157,6 +159,22 @@ def video_batch(
         news("report", reports[report["name"]])
     ordered = tuple(reports[clip.name] for clip in clips)
     return BatchResult(Path(out), ordered, _write_summary(Path(out), ordered))
+
+
+def _check_head(path: str | None) -> None:
+    """Read the head once, so that a wrong one is found now and what is fitted to it is kept.
+
+    Raises
+    ------
+    EiferError
+        When it is no head, or no face is recognised on it.
+    """
+    if path is None:
+        return
+    from . import api
+    from .heads.retarget import with_arkit_units
+
+    with_arkit_units(api.load_head(path))
 
 
 def _choices(
