@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch_shim import torch_or_skip
 from eifer.eifer_addon import cli
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.files import sha256_of
+from eifer.eifer_addon.model_import import ImportRequest, ModelImport
 from eifer.models.checkpoints import packages
 from eifer.models.checkpoints.export import check_against_torch, to_onnx
 from eifer.models.checkpoints.importing import Imported, import_checkpoint
@@ -282,6 +284,21 @@ def test_the_command_imports_the_same_bytes_again_lists_and_removes(
     assert not list(own_models.iterdir())
     assert cli.main(["models", "import", "smirk"]) == 1
     assert "needs the back end and its checkpoint" in capsys.readouterr().err
+
+
+def test_a_child_process_imports_the_same_bytes(
+    imported: Imported, official: Path, own_models: Path
+) -> None:
+    """As Blender does it, with the Python that runs this in the place of the user's."""
+    job = ModelImport(ImportRequest("smirk", str(official), python=sys.executable))
+    parts = set()
+    while job.poll() == "running":
+        parts.add(job.part)
+        time.sleep(0.02)
+    job.check()
+    assert job.made["sha256"] == imported.sha256
+    assert (own_models / "smirk.onnx").read_bytes() == imported.path.read_bytes()
+    assert len(parts) > 1
 
 
 @pytest.mark.parametrize("missing", ["torch", "timm"])
