@@ -172,7 +172,7 @@ def _reconstruction(
     backend: str, options: VideoOptions, head: HeadModel | str | Path | None
 ) -> Reconstruction | None:
     """The user's reconstructor, None for the back end that comes with the add-on."""
-    if backend == "mediapipe":
+    if backend == "mediapipe" and options.model is None:
         return None
     from .reconstruct_job import Reconstruction
 

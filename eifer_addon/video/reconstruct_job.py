@@ -59,7 +59,7 @@ class Reconstruction:
             For an unknown name, when its model is missing or does not fit, or when the space of
             the options needs a head that is not at hand.
         """
-        if not isinstance(get_backend(backend), Reconstructor):
+        if options.model is None and not isinstance(get_backend(backend), Reconstructor):
             return None
         rules, network = load_reconstructor(backend, options.model)
         found = cls(rules, network, options, head_of(get_space(rules.space).basis, head))

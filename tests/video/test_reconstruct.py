@@ -169,6 +169,8 @@ def test_a_model_that_is_missing_is_told_before_the_film_is_opened(tmp_path: Pat
         api.video_to_expression(tmp_path / "no.mp4", backend="eifer")
     with pytest.raises(EiferError, match=r"no back end 'smrik'"):
         api.video_to_expression(tmp_path / "no.mp4", backend="smrik")
+    with pytest.raises(EiferError, match=r"'mediapipe' comes with the add-on"):
+        api.video_to_expression(tmp_path / "no.mp4", model="smirk")
 
 
 def test_a_network_that_gives_no_numbers_is_one_sentence(film: Path, model: Path) -> None:
