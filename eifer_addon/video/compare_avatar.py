@@ -121,9 +121,12 @@ class Avatar:
         units[ARKIT_NAMES.index("eyeBlinkRight")] = values["eyelid.right"]
         return units
 
+    def fits(self, track: ExpressionTrack) -> bool:
+        """Whether a track's identity, if it has one, can be this head's."""
+        return track.identity is None or len(track.identity) <= self.head.n_identity
+
     def _identity(self, track: ExpressionTrack) -> np.ndarray | None:
-        fits = track.identity is not None and len(track.identity) <= self.head.n_identity
-        return track.identity if fits else None
+        return track.identity if self.fits(track) else None
 
     def default_camera(self, width: int, height: int) -> Camera:
         """A camera for tracks that name none: the head from the front, as large as the picture."""

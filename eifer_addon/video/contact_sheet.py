@@ -1,11 +1,14 @@
 """A contact sheet: the film's frames in the first row, below them a row for each method.
 
 The avatar in every tile is posed as the method's track says and seen as the film's camera saw the
-face, so that it lies where the face lies, as in figures of the field's papers.
+face, so that it lies where the face lies, as in figures of the field's papers. Where a track is of
+another head than the avatar, as FLAME's without its file, only its turn and expression mean
+something there: the avatar is moved and scaled over the face that the detector finds.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,7 @@ from .compare_avatar import PAPER, Avatar, View
 from .crop import Region, sample
 from .decode import open_video
 from .film import Frame, Video
+from .landmarker import FaceLandmarker
 
 #: The face's landmarks fill this part of a tile, and lie so much of it below the middle.
 _FACE_SHARE, _FACE_BELOW = 0.60, 0.06
@@ -37,12 +41,13 @@ _MOST_SAMPLES = 6
 
 @dataclass(frozen=True)
 class _Row:
-    """A method: its track as the avatar takes it."""
+    """A method: its track as the avatar takes it, and whether it is of the avatar's own head."""
 
     label: str
     track: ExpressionTrack
     avatar: Avatar
     camera: Camera
+    is_own: bool
 
     def at(self, time_s: float, tolerance_s: float) -> int | None:
         """The track's row at a time of the film, None in gaps and where there is none."""
@@ -134,7 +139,8 @@ def _rows(
     found = []
     for label, track in tracks.items():
         camera = track.camera or avatar.default_camera(*picture)
-        found.append(_Row(label, _taken(track, avatar), avatar, camera))
+        own = avatar.takes(track) and avatar.fits(track)
+        found.append(_Row(label, _taken(track, avatar), avatar, camera, own))
     return found
 
 
@@ -154,20 +160,40 @@ def _column(
     for row in methods:
         number = row.at(frame.timestamp_s, tolerance_s)
         posed.append(None if number is None else (row, row.avatar.vertices(row.track, number)))
-    view = _view(frame.image, [found for found in posed if found is not None], size)
-    drawn = (one and one[0].avatar.draw(one[1], one[0].camera, view) for one in posed)
+    seen = [_points(*one) for one in posed if one is not None and one[0].track.camera is not None]
+    face = _face_in(frame.image, seen)
+    view = _view(frame.image, seen if face is None else [face], size)
+    drawn = (one and _draw(*one, view, face) for one in posed)
     return [_cut(frame.image, view), *drawn]
 
 
-def _view(image: np.ndarray, posed: Sequence[tuple[_Row, np.ndarray]], size: int) -> View:
-    """The part of the picture around the face, the median of where the methods see it."""
-    boxes = []
-    for row, vertices in posed:
-        if row.track.camera is not None:
-            points = row.camera.project(row.avatar.face_points(vertices))
-            boxes.append(np.concatenate([points.min(axis=0), points.max(axis=0)]))
-    box = np.median(boxes, axis=0) if boxes else _face_in(image)
-    if box is None or not np.isfinite(box).all():
+def _points(row: _Row, vertices: np.ndarray) -> np.ndarray:
+    """Pixels (n, 2) of the film at which a method sees the face's landmarks."""
+    return row.camera.project(row.avatar.face_points(vertices))
+
+
+def _draw(row: _Row, vertices: np.ndarray, view: View, face: np.ndarray | None) -> np.ndarray:
+    """A method's tile; an avatar that is another head than the track's is laid over the face."""
+    points = _points(row, vertices)
+    if not row.is_own and face is not None and len(face) == len(points):
+        view = _over(view, points, face)
+    return row.avatar.draw(vertices, row.camera, view)
+
+
+def _over(view: View, points: np.ndarray, face: np.ndarray) -> View:
+    """The view in which points (n, 2) lie over those of a face, moved and scaled, not turned."""
+    local, goal = points - points.mean(axis=0), face - face.mean(axis=0)
+    scale = float(np.sqrt((goal**2).sum() / max(float((local**2).sum()), 1e-9)))
+    dx, dy = face.mean(axis=0) - scale * points.mean(axis=0)
+    left, top = (view.left - float(dx)) / scale, (view.top - float(dy)) / scale
+    return View(left, top, view.edge / scale, view.size)
+
+
+def _view(image: np.ndarray, faces: Sequence[np.ndarray], size: int) -> View:
+    """The part of the picture around the face, the median of where points (n, 2) show it."""
+    boxes = [np.concatenate([points.min(axis=0), points.max(axis=0)]) for points in faces]
+    box = np.median(boxes, axis=0) if boxes else np.full(4, np.nan)
+    if not np.isfinite(box).all():
         height, width = image.shape[:2]
         edge = float(min(height, width))
         return View((width - edge) / 2, (height - edge) / 2, edge, size)
@@ -176,13 +202,20 @@ def _view(image: np.ndarray, posed: Sequence[tuple[_Row, np.ndarray]], size: int
     return View(float(x) - edge / 2, float(y) - edge * (0.5 + _FACE_BELOW), edge, size)
 
 
-def _face_in(image: np.ndarray) -> np.ndarray | None:
-    """Left, top, right and bottom of the largest face that the detector finds."""
-    from .landmarker import FaceLandmarker
+def _face_in(image: np.ndarray, seen: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Landmarks (478, 2) of the face in a picture: where methods see it, else the largest one."""
+    found = [face.landmarks[:, :2].astype(np.float64) for face in _landmarker().detect(image)]
+    if not found:
+        return None
+    if seen:
+        middle = np.median([points.mean(axis=0) for points in seen], axis=0)
+        return min(found, key=lambda face: float(np.linalg.norm(face.mean(axis=0) - middle)))
+    return max(found, key=lambda face: float(np.prod(np.ptp(face, axis=0))))
 
-    found = FaceLandmarker().detect(image)
-    boxes = [np.concatenate([f.landmarks[:, :2].min(0), f.landmarks[:, :2].max(0)]) for f in found]
-    return max(boxes, key=lambda box: float(np.prod(box[2:] - box[:2])), default=None)
+
+@functools.cache
+def _landmarker() -> FaceLandmarker:
+    return FaceLandmarker()
 
 
 def _cut(image: np.ndarray, view: View) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from film_writer import write_film
+from smile_films import smile_film
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon.errors import EiferError
@@ -102,3 +104,19 @@ def test_frames_that_are_not_there_are_named(film: Path) -> None:
         contact_sheet({"a": a_track()}, film, [6])
     with pytest.raises(EiferError, match="at least one frame"):
         contact_sheet({"a": a_track()}, film, [])
+
+
+def test_an_avatar_that_is_another_head_is_laid_over_the_face(
+    test_data: Path, tmp_path: Path
+) -> None:
+    film = smile_film(tmp_path / "smile.mp4", test_data, (0, 0))
+    # What the method says of the place belongs to a head that is not here.
+    camera = Camera(320, 180, 300.0, (0.3, -0.2, -1.2))
+    foreign = replace(a_track(), camera=camera, identity=np.ones(300, np.float32))
+    size = 120
+    sheet = contact_sheet({"foreign": foreign}, film, [0], size=size)
+    head = drawn(sheet[-size - 6 : -6, -size - 6 : -6])
+    assert 0.15 < head.mean() < 0.6
+    rows, columns = np.nonzero(head)
+    assert abs(columns.mean() - size / 2) < 15
+    assert abs(rows.mean() - size / 2) < 15
