@@ -16,9 +16,11 @@ from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.files import models_folder
 from eifer.eifer_addon.spaces import get_space
 from eifer.eifer_addon.track import ExpressionTrack
+from eifer.eifer_addon.video import reconstruct
 from eifer.eifer_addon.video.decode import open_video
 from eifer.eifer_addon.video.face_tracks import FaceTrack, track_faces
 from eifer.eifer_addon.video.reconstruct_job import smoothed
+from eifer.models.reconstructors.installed import load_reconstructor
 
 WIDE, HIGH, EDGE = 480, 300, 220
 #: Left edge of the portrait in each frame; None is a frame without a face.
@@ -162,6 +164,20 @@ def test_smoothing_is_done_when_asked(film: Path, track: ExpressionTrack, faces:
     assert not np.array_equal(wanted.head_pose, track.head_pose)
     np.testing.assert_array_equal(calm.head_pose, wanted.head_pose)
     np.testing.assert_array_equal(calm.coefficients, wanted.coefficients)
+
+
+def test_a_stop_keeps_what_is_done(
+    film: Path, faces: FaceTrack, track: ExpressionTrack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconstruct, "_BATCH", 2)
+    rules, network = load_reconstructor("smirk")
+    looks = iter([False, True])
+    part = reconstruct.reconstruct_faces(
+        open_video(film), faces, rules, network, workers=2, should_stop=lambda: next(looks)
+    )
+    assert len(part) == 6  # two, then two around the gap
+    np.testing.assert_array_equal(part.coefficients, track.coefficients[:6])
+    np.testing.assert_array_equal(part.confidence, track.confidence[:6])
 
 
 def test_a_model_that_is_missing_is_told_before_the_film_is_opened(tmp_path: Path) -> None:
