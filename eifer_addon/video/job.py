@@ -196,7 +196,7 @@ def _provenance(
         "source_sha256": sha256,
         "backend": backend,
         "software_version": software_version(),
-        "options": options.to_document(),
+        "options": options.to_provenance(),
         "frames": len(track),
         "gaps": int(np.sum(track.confidence <= 0)),
         "rate_hz": video.facts.rate_hz,

@@ -12,6 +12,7 @@ from ..errors import EiferError
 
 #: Whose face: "largest", "central", a person's number, or (frame, x, y) in pixels.
 Who = str | int | tuple[int, float, float]
+_OF_THE_MACHINE = frozenset({"workers", "state"})
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,13 @@ class VideoOptions:
         return {
             name: value for name, value in asdict(self).items() if value != getattr(plain, name)
         }
+
+    def to_provenance(self) -> dict[str, Any]:
+        """What of the choices makes the result: none of the machine, its folders or its work."""
+        told = {k: v for k, v in self.to_document().items() if k not in _OF_THE_MACHINE}
+        if self.model is not None:
+            told["model"] = Path(self.model).name
+        return told
 
     def as_json(self) -> str:
         """One line that is the same for the same choices."""
