@@ -15,7 +15,7 @@ from ..errors import EiferError
 from ..processes import Child
 from .segments import Segment
 
-_NAP_S = 0.01
+_NAP_S = 0.02
 #: A process that was told to stop gets so long to close its journal.
 _PATIENCE_S = 20.0
 #: glibc would give the memory of each picture back to the system and take it again.
@@ -74,6 +74,7 @@ class Pool:
         self._todo: deque[tuple[Segment, Path]] = deque()
         self._paths: dict[int, Path] = {}
         self._counts: dict[int, int] = {}
+        self._told: dict[int, int] = {}
         self._errors: dict[int, EiferError] = {}
         self._crashed: set[int] = set()
 
@@ -114,7 +115,9 @@ class Pool:
             )
             if stopping or late:
                 worker.stop()
-        self._on_counts(self._counts)
+        if self._counts != self._told:
+            self._told = dict(self._counts)
+            self._on_counts(self._told)
         if stopping:
             return self._stopped()
         self._employ()
