@@ -36,6 +36,12 @@ def until(holds: Callable[[], bool], what: str) -> Iterator[float]:
         yield 0.05
 
 
+def until_share(share: float) -> Iterator[float]:
+    """Wait until so much of the work is done."""
+    yield from until(lambda: state().progress > share or not state().busy, f"{share:.0%}")
+    assert state().busy, "the import ended before its time: see the reports above"
+
+
 def state() -> Any:
     """How far films are."""
     return bpy.context.window_manager.eifer_video
@@ -76,7 +82,7 @@ def import_and_stop() -> Iterator[float]:
         bpy.ops.eifer.run_video, directory=str(FOLDER), files=[{"name": FILM}], onto="NEW",
         match_rate=True, match_size=True,
     )  # fmt: skip
-    yield from until(lambda: state().progress > 0.05, "the first frames")
+    yield from until_share(0.05)
     away()
     before = time.monotonic()
     press("ESC")
@@ -94,7 +100,7 @@ def go_on() -> Iterator[float]:
     """The rest of the film, into the same take; the film behind the head, in step."""
     action = bpy.data.actions["face"]
     assert invoke(bpy.ops.eifer.resume_video) == {"RUNNING_MODAL"}
-    yield from until(lambda: state().progress > 0.6, "most of the film")
+    yield from until_share(0.6)
     screenshot("video-import")
     yield from until(lambda: not state().busy, "the rest of the film")
     assert not action["eifer_partial"]
