@@ -97,8 +97,8 @@ class FaceFitter:
         self._person, self._smoothing = person, smoothing
         self._model = landmark_model(head)
         self._solver = FrameSolver(
-            person.neutral, self._model.units, person.scores, usual_noise(), person.trust,
-            person.lens, replace(usual_costs(), pull=_PULL),
+            person.neutral, self._model.units, person.scores, usual_noise(person.doubt),
+            person.trust, person.lens, usual_costs(person.doubt, _PULL),
         )  # fmt: skip
         self._normals = _normals(person.neutral)
 

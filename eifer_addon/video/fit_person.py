@@ -51,6 +51,8 @@ class Person:
         (52,) what the blendshape network says of the neutral face beside its usual bias.
     trust : numpy.ndarray
         (478,) in (0, 1]: low for landmarks that something holds off the skin.
+    doubt : float
+        How much more than usual the network errs on this face, from 1 to 2: electrodes, a beard.
     """
 
     identity: np.ndarray
@@ -58,6 +60,7 @@ class Person:
     neutral: np.ndarray
     scores: np.ndarray
     trust: np.ndarray
+    doubt: float = 1.0
 
     @property
     def lens(self) -> Lens:
@@ -123,7 +126,8 @@ def estimate_person(
         state.lens.width, state.lens.height, float(state.lens.focal_px),
         (float(place[0]), float(place[1]), float(place[2])),
     )  # fmt: skip
-    return Person(state.identity, camera, neutral, state.scores, state.trust)
+    doubt = float(np.clip(np.mean((state.offset / noise.person) ** 2) / 2 + 0.5, 1.0, 2.0))
+    return Person(state.identity, camera, neutral, state.scores, state.trust, doubt)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ people of the open head (seeds below those of `tests/bench/bench_video_accuracy.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -20,9 +20,10 @@ from .fit_solve import N_UNITS, Costs
 
 #: Error of the head model itself in m, beside that of the network: of skin, of lips and lids,
 #: which are edges and better found, and of irises. Of scores, whose meaning differs by person.
-_MODEL_ERROR, _FEATURE_ERROR, _IRIS_ERROR, _SCORES_ERROR = 0.003, 0.0012, 0.0008, 0.2
-#: This share of what persons differ by is left when the person was estimated.
-_UNKNOWN_SHARE = 0.5
+_MODEL_ERROR, _FEATURE_ERROR, _IRIS_ERROR, _SCORES_ERROR = 0.0025, 0.0012, 0.0008, 0.2
+#: The network reads photographs more surely than drawings: errors that go together are taken for
+#: so much smaller. This share of what persons differ by is left when the person was estimated.
+_MODES_SHARE, _UNKNOWN_SHARE = 0.65, 0.35
 #: On drawings the scores follow the units faintly, on people by definition one to one: half-way.
 _SCORES_OF_PEOPLE = 0.5
 #: Costs of a coefficient of 1: linear (of gaze, which every face has, less) and quadratic.
@@ -38,10 +39,10 @@ _ONE_SIDED = ("eyeLook", "mouthLeft", "jawLeft")
 _TONGUE = ARKIT_NAMES.index("tongueOut")
 
 
-@cache
-def usual_costs() -> Costs:
+def usual_costs(doubt: float = 1.0, pull: float = 0.0) -> Costs:
     """What coefficients cost: a face is at rest, even, and looks with both eyes at one thing."""
     first = np.array([_FIRST_GAZE if n.startswith("eyeLook") else _FIRST for n in ARKIT_NAMES])
+    first = first * doubt
     second = np.eye(N_UNITS) * _SECOND
     pairs = [
         (name, name[:-4] + "Right", _SIDES)
@@ -52,19 +53,22 @@ def usual_costs() -> Costs:
         difference = np.zeros(N_UNITS)
         difference[ARKIT_NAMES.index(one)], difference[ARKIT_NAMES.index(other)] = 1, -1
         second += cost * np.outer(difference, difference)
-    return Costs(first, second)
+    return Costs(first, second, pull)
 
 
-@cache
-def usual_noise() -> LandmarkNoise:
-    """The network's noise, with what of a person's error is not found, and the head's own error."""
+@lru_cache(maxsize=4)
+def usual_noise(doubt: float = 1.0) -> LandmarkNoise:
+    """The network's noise, with what of a person's error is not found, and the head's own error.
+
+    `doubt` says by how much more than usual the network errs on a face.
+    """
     noise = landmark_noise()
-    unknown = _UNKNOWN_SHARE * noise.person_modes
+    unknown = doubt * _UNKNOWN_SHARE * noise.person_modes
     response = noise.scores_response + _SCORES_OF_PEOPLE * (np.eye(N_UNITS) - noise.scores_response)
     response[_TONGUE] = 0
     return replace(
         noise, spread=np.hypot(noise.spread, model_error()), scores_response=response,
-        modes=np.concatenate([noise.modes, unknown]),
+        modes=np.concatenate([doubt * _MODES_SHARE * noise.modes, unknown]),
         scores_spread=np.hypot(noise.scores_spread, _SCORES_ERROR),
     )  # fmt: skip
 
