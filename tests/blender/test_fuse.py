@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from edited_takes import Layout, everything, keys
 from fused_session import DELAY_S, Session, make_session
+from led_video import Led, frame_times, write_led_video
 
 from eifer.eifer_addon import api
 from eifer.eifer_addon.scene import session_panel
@@ -191,3 +192,22 @@ def test_a_mark_in_the_recording_is_the_films_beginning(
     assert bpy.ops.eifer.find_offset() == {"FINISHED"}
     first = min(e.onset_s for e in session.recording.events if e.name == name)
     assert settings.seconds == pytest.approx(first, abs=0.01)
+
+
+def test_a_light_in_the_film_is_found_beside_the_moved_blend(
+    head: bpy.types.Object, session: Session, tmp_path: Path
+) -> None:
+    settings = bpy.context.scene.eifer_session
+    name = max(e.name for e in session.recording.events)
+    driven = [
+        (e.onset_s - session.offset_s, e.onset_s + e.duration_s - session.offset_s)
+        for e in session.recording.events
+        if e.name == name
+    ]
+    write_led_video(tmp_path / "film.mp4", Led(driven), frame_times(20.0, 30.0), face=False)
+    settings.film["eifer_file"] = "/gone/film.mp4"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "moved.blend"))
+    settings.method, settings.trigger = "light", name
+    assert bpy.ops.eifer.find_offset() == {"FINISHED"}
+    assert settings.seconds == pytest.approx(session.offset_s, abs=0.03)
+    assert sync_of(settings.emg).method == "light"
