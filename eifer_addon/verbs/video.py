@@ -92,7 +92,7 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
         "whose places are trusted less",
     )  # fmt: skip
     parser.add_argument(
-        "--fov", type=positive, metavar="DEG", help="vertical angle of view of the camera, if known"
+        "--fov", type=positive, metavar="DEG", help="horizontal angle of view, if known"
     )
     parser.add_argument("--rate", type=positive, help="frames per second of an image sequence")
     parser.add_argument(

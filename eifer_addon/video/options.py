@@ -37,7 +37,7 @@ class VideoOptions:
     electrodes : object
         An electrode scheme whose places are trusted less; passed to the fit.
     fov_deg : float or None
-        The camera's vertical angle of view, where it is known; passed to the fit.
+        The camera's horizontal angle of view in degrees, where it is known.
     workers : int or None
         Processes; None is one for each core, 1 works in this process.
     state : str or None
@@ -91,6 +91,11 @@ class VideoOptions:
         options = cls(**values)
         if options.workers is not None and options.workers < 1:
             raise EiferError(f"{options.workers} processes do no work.", "Give at least 1.")
+        if options.start < 0 or options.step < 1:
+            raise EiferError(
+                f"Frames from {options.start} in steps of {options.step} are no range.",
+                "Give a first frame from 0 and a step of at least 1.",
+            )
         if options.max_faces < 1:
             raise EiferError(f"{options.max_faces} faces cannot be followed.", "Give at least 1.")
         return options
