@@ -85,11 +85,12 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
         "--step", type=whole_from(1), default=1, help="take every how-many-th frame (default 1)"
     )
     parser.add_argument(
-        "--smoothing", type=float, metavar="S", help="strength of the smoothing, 0 for none"
-    )
+        "--smoothing", type=float, metavar="S", help="seconds over which neighbouring frames are "
+        "smoothed, without lag; 0 for none",
+    )  # fmt: skip
     parser.add_argument(
-        "--electrodes", metavar="SCHEME", help="electrodes on the face (fridlund or kuramoto), "
-        "whose places are trusted less",
+        "--electrodes", choices=("fridlund", "kuramoto"), help="the scheme of electrodes on the "
+        "face; what lies under them is trusted less",
     )  # fmt: skip
     parser.add_argument(
         "--fov", type=positive, metavar="DEG", help="horizontal angle of view, if known"
