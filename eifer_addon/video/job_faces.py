@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..assets import asset_path
-from ..errors import Cancelled
-from ..files import sha256_of
+from ..errors import Cancelled, EiferError
+from ..files import sha256_of, write_error
 from ..version import software_version
 from .decode import PICTURES_HZ
 from .face_tracks import FaceTrack, choose_face, face_rows
@@ -149,7 +149,11 @@ class FilmFaces:
     def _chosen(self) -> FaceTrack:
         """The wanted person's rows; the landmarks stay on disk."""
         paths = usable(self._paths)
-        self.damage = tuple(dict.fromkeys(said for path in paths for said in read_end(path).damage))
+        ends = [read_end(path) for path in paths]
+        for path, end in zip(paths, ends, strict=True):
+            if path.suffix == SUFFIX and not end.complete:
+                raise EiferError(f"{path} was damaged during the work.", "Start the work again.")
+        self.damage = tuple(dict.fromkeys(said for end in ends for said in end.damage))
         facts = self._video.facts
         size = facts.width, facts.height
         n = sum(1 for _ in joined_frames(self._segments, paths))
@@ -158,10 +162,21 @@ class FilmFaces:
         one = choose_face(
             joined_frames(self._segments, paths), size, self._video.path.name, self._options.who
         )
-        landmarks = np.lib.format.open_memmap(
-            self._folder / "landmarks.npy", "w+", np.float32, (n, N_LANDMARKS, 3)
-        )
+        landmarks = _on_disk(self._folder / "landmarks", (n, N_LANDMARKS, 3))
         return face_rows(joined_frames(self._segments, paths), n, one, size, landmarks)
+
+
+def _on_disk(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros, float32, in a file."""
+    try:
+        with path.open("wb") as file:
+            # Written, not left to the system: a map of a file that the disk has no room for
+            # ends the process when it is filled.
+            for _ in range(shape[0]):
+                file.write(bytes(4 * int(np.prod(shape[1:]))))
+        return np.memmap(path, np.float32, "r+", shape=shape)
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def source_of(video: Video) -> dict[str, Any]:

@@ -310,7 +310,8 @@ def test_nobody_and_the_wrong_number_are_one_sentence(
     empty = film_of(tmp_path / "empty.mp4", portraits(test_data), [[]] * 4)
     with pytest.raises(EiferError, match=r"^No face was found in empty\.mp4\. Choose"):
         api.video_to_expression(empty)
-    for wrong in ({"workers": 0}, {"max_faces": 0}, {"speed": 3}, {"who": (1, 2)}):
+    for wrong in ({"workers": 0}, {"max_faces": 0}, {"speed": 3}, {"who": (1, 2)},
+                  {"step": 0}, {"start": -1}, {"start": 999}, {"start": 9, "stop": 9}):  # fmt: skip
         with pytest.raises(EiferError):
             api.video_to_expression(film, **wrong)
 
