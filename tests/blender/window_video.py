@@ -92,8 +92,7 @@ def import_and_stop() -> Iterator[float]:
     action = bpy.data.actions["face"]
     assert action["eifer_partial"], "the take does not say that it is a part"
     assert bpy.context.scene.timeline_markers[-1].name == "Import stopped"
-    yield 1.5
-    screenshot("video-stopped")
+    yield 1.0
 
 
 def go_on() -> Iterator[float]:
@@ -101,7 +100,6 @@ def go_on() -> Iterator[float]:
     action = bpy.data.actions["face"]
     assert invoke(bpy.ops.eifer.resume_video) == {"RUNNING_MODAL"}
     yield from until_share(0.6)
-    screenshot("video-import")
     yield from until(lambda: not state().busy, "the rest of the film")
     assert not action["eifer_partial"]
     assert len(bpy.data.actions) <= 2, "going on left another take"
@@ -121,7 +119,6 @@ def pick_a_face() -> Iterator[float]:
     _, _, view, _ = parts()
     click(view.x + view.width // 2, view.y + view.height // 2)
     yield 1.5
-    screenshot("video-face")
     press("RET")
     yield from until(lambda: state().busy, "the film to be imported for the face")
     yield from until(lambda: not state().busy, "the film of the face")
