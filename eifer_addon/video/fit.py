@@ -118,7 +118,7 @@ class FaceFitter:
         measured = Measured(chunk.landmarks[seen], chunk.blendshapes[seen].astype(np.float64))
         found = self._solver.solve(measured)
         if self._smoothing > 0 and len(seen) > 2:
-            apart = _apart(chunk)[seen]
+            apart = apart_rows(chunk)[seen]
             weights = chunk.presence[seen].astype(np.float64)
             goal = smooth(
                 found.units, chunk.timestamps_s[seen], apart, weights, self._smoothing, 0.005
@@ -243,7 +243,7 @@ def smooth_rows(rows: FitRows, faces: FaceTrack, smoothing_s: float) -> FitRows:
     seen = np.flatnonzero(rows.confidence > 0)
     if smoothing_s <= 0 or len(seen) < 3:
         return rows
-    apart, times = _apart(faces)[seen], faces.timestamps_s[seen]
+    apart, times = apart_rows(faces)[seen], faces.timestamps_s[seen]
     weights = rows.confidence[seen].astype(np.float64)
     units, pose = rows.units.copy(), rows.head_pose.copy()
     units[seen] = smooth(units[seen].astype(np.float64), times, apart, weights, smoothing_s, 0.003)
@@ -261,7 +261,7 @@ def part_of(faces: FaceTrack, start: int, stop: int) -> FaceTrack:
     )  # fmt: skip
 
 
-def _apart(faces: FaceTrack) -> np.ndarray:
+def apart_rows(faces: FaceTrack) -> np.ndarray:
     """Whether each row (n,) does not follow the one before: after a cut or a gap."""
     gap = faces.is_gap
     after = np.concatenate([[True], gap[:-1]])
