@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import EiferError
+from ..heads.electrodes import electrode_scheme
 
 #: Whose face: "largest", "central", a person's number, or (frame, x, y) in pixels.
 Who = str | int | tuple[int, float, float]
@@ -98,6 +100,7 @@ class VideoOptions:
             )
         if options.max_faces < 1:
             raise EiferError(f"{options.max_faces} faces cannot be followed.", "Give at least 1.")
+        _check_fit(options)
         return options
 
     def to_document(self) -> dict[str, Any]:
@@ -117,6 +120,20 @@ class VideoOptions:
     def as_json(self) -> str:
         """One line that is the same for the same choices."""
         return json.dumps(self.to_document(), sort_keys=True)
+
+
+def _check_fit(options: VideoOptions) -> None:
+    """What the fit would refuse, before the networks have gone through a long film."""
+    if options.smoothing is not None and not 0 <= options.smoothing < math.inf:
+        raise EiferError(
+            f"A film cannot be smoothed by {options.smoothing:g} s.", "Give 0 for none, or more."
+        )
+    if isinstance(options.electrodes, str):
+        electrode_scheme(options.electrodes)
+    if options.fov_deg is not None:
+        from .fit_person import first_lens
+
+        first_lens((1, 1), options.fov_deg)
 
 
 def _place(values: Any) -> tuple[int, float, float]:
