@@ -7,7 +7,9 @@ from pathlib import Path
 import bpy
 
 from ..eifer_addon.errors import EiferError
+from ..eifer_addon.scene.controls import is_head
 from ..eifer_addon.scene.takes import avatar_of, current_take, track_from_object
+from ..eifer_addon.scene.video_camera import aim_film_camera
 from ..eifer_addon.scene.video_imports import choices_of_take
 from ..eifer_addon.scene.video_marks import show_markers
 from ..eifer_addon.scene.video_stage import FILM, film_of, set_film, show_film
@@ -24,7 +26,10 @@ class EIFER_OT_show_film(bpy.types.Operator):
 
     bl_idname = "eifer.show_film"
     bl_label = "Show this take's film"
-    bl_description = "Look through the camera of this take's film, hear it, and mark its gaps"
+    bl_description = (
+        "Look through the camera of this take's film, placed before the head where that stands "
+        "now, hear the film, and mark its gaps"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -46,6 +51,10 @@ class EIFER_OT_show_film(bpy.types.Operator):
         camera = film_of(context.scene, take)
         if take is None or camera is None:
             raise EiferError("This take has no film in the scene.", "Import the film again.")
+        obj = avatar_of(context.object)
+        seen = None if obj is None else track_from_object(context, obj).camera
+        if is_head(obj) and seen is not None:
+            aim_film_camera(camera, obj, seen, context.scene)
         show_film(context.scene, camera)
         show_markers(context.scene, take)
         self.report({"INFO"}, f"Showing {Path(camera[FILM]).name}")

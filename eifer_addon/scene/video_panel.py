@@ -83,6 +83,7 @@ def _draw_film(layout: Any, context: bpy.types.Context, action: bpy.types.Action
         return
     row = layout.row(align=True)
     row.operator("view3d.view_camera", text="Look through the camera", icon="CAMERA_DATA")
+    row.operator("eifer.show_film", text="", icon="FILE_REFRESH")
     row.operator("eifer.pick_video_face", text="", icon="EYEDROPPER")
     data = camera.data
     for background in data.background_images:

@@ -262,6 +262,29 @@ def test_a_film_without_a_head_brings_a_head_of_that_person(
     assert {"a", "a.001"} <= {action.name for action in bpy.data.actions}
 
 
+def test_showing_a_film_again_brings_its_camera_before_the_head(
+    tmp_path: Path, small_open_head: None
+) -> None:
+    path = write_talking_film(tmp_path / "a.mp4", n=10)
+    track = replace(film_track(10, lost=(4,)), identity=np.array([1.5], np.float32))
+    action = write_video_take(bpy.context, track, VideoChoices(path))
+    rig, camera = head().find_armature(), film_of(bpy.context.scene, action)
+    before = rig.matrix_world.inverted() @ camera.matrix_world
+    rig.location, rig.rotation_euler.z = (3, 0, 1), 1.0
+    bpy.context.view_layer.update()
+    bpy.context.scene.camera = None
+    bpy.context.scene.timeline_markers.clear()
+    assert bpy.ops.eifer.show_film() == {"FINISHED"}
+    bpy.context.view_layer.update()
+    after = rig.matrix_world.inverted() @ camera.matrix_world
+    assert np.allclose(after, before, atol=1e-5)
+    assert bpy.context.scene.camera == camera
+    assert [m.name for m in bpy.context.scene.timeline_markers] == ["Face lost", "Face back"]
+    bpy.data.objects.remove(camera)
+    assert bpy.ops.eifer.add_film(sound=False) == {"FINISHED"}
+    assert film_of(bpy.context.scene, action) is not None
+
+
 def test_choices_survive_a_take(tmp_path: Path) -> None:
     chosen = VideoChoices(
         tmp_path / "a.mp4", "Anna", options={"who": [3, 20, 40], "step": 2}, render=True,
