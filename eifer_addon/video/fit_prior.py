@@ -29,7 +29,7 @@ _SCORES_OF_PEOPLE = 0.5
 #: Costs of a coefficient of 1: linear (of gaze, which every face has, less) and quadratic.
 _FIRST, _FIRST_GAZE, _SECOND = 4.5, 2.0, 2.0
 #: Costs of a difference of 1 between the sides, and between the directions of the two eyes.
-_SIDES, _EYES = 2.0, 20.0
+_SIDES, _EYES = 5.0, 20.0
 #: A left eye that looks out goes with a right one that looks in.
 _CONJUGATE = (
     ("eyeLookInLeft", "eyeLookOutRight"), ("eyeLookOutLeft", "eyeLookInRight"),
