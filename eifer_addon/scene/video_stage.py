@@ -20,7 +20,7 @@ from .video_camera import add_film_camera, fills
 from .video_compositing import render_over_film
 from .video_reference import add_background, add_plane, keep_shape, load_film, timing_of
 from .video_scene import restored_scene, set_size
-from .video_sound import add_sound, strip_named
+from .video_sound import add_sound, strip_named, strips_of
 
 #: On a film's camera object: the take, the plane and the strip that belong to it.
 TAKE, PLANE, STRIP = f"{PREFIX}take", f"{PREFIX}plane", f"{PREFIX}strip"
@@ -42,6 +42,8 @@ def set_film(
     resolution: bool = True,
 ) -> bpy.types.Object:
     """Put the camera of a film before an avatar, and the film itself behind it.
+
+    An earlier film of the same take is replaced.
 
     Parameters
     ----------
@@ -86,6 +88,7 @@ def set_film(
             "Make it again with a back end that fits the head.",
         )
     take = current_take(obj)
+    earlier = film_of(context.scene, take)
     film = _Film(context, obj, track, Path(video_path), _start(context.scene, take), take)
     with restored_scene(context.scene), all_or_nothing(context):
         film.add_camera(resolution=resolution)
@@ -93,6 +96,8 @@ def set_film(
         if sound:
             film.add_sound()
         show_film(context.scene, film.camera)
+    if earlier is not None:
+        remove_film(context.scene, earlier)
     if not head_motion:
         text = (
             f"The head of '{obj.name}' stays still, so it lies over the face in "
@@ -172,6 +177,18 @@ def film_of(scene: bpy.types.Scene, take: bpy.types.Action | None) -> bpy.types.
     if take is None:
         return None
     return next((camera for camera in films_of(scene) if camera.get(TAKE) == take), None)
+
+
+def remove_film(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
+    """Take a film's camera, plane and sound out of the scene."""
+    strip, plane, data = strip_of(scene, camera), camera.get(PLANE), camera.data
+    if strip is not None:
+        strips_of(scene).remove(strip)
+    if plane is not None:
+        bpy.data.objects.remove(plane)
+    bpy.data.objects.remove(camera)
+    if data.users == 0:
+        bpy.data.cameras.remove(data)
 
 
 def show_film(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:

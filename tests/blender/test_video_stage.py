@@ -24,7 +24,7 @@ from eifer.eifer_addon.scene.controls import armature_of
 from eifer.eifer_addon.scene.video_reference import load_film, timing_of
 from eifer.eifer_addon.scene.video_scene import set_rate
 from eifer.eifer_addon.scene.video_sound import strips_of
-from eifer.eifer_addon.scene.video_stage import PLANE, film_of, set_film, show_film
+from eifer.eifer_addon.scene.video_stage import PLANE, film_of, films_of, set_film, show_film
 from eifer.eifer_addon.track import ExpressionTrack
 from eifer.eifer_addon.video.decode import open_video
 
@@ -299,6 +299,20 @@ def test_only_the_film_that_is_shown_is_heard(rigged: bpy.types.Object, film: Pa
     assert scene.camera == first
     assert [strip.mute for strip in strips_of(scene)] == [False, True]
     assert [camera[PLANE].hide_viewport for camera in (first, second)] == [False, True]
+
+
+def test_a_film_that_is_set_again_replaces_the_earlier_one(
+    rigged: bpy.types.Object, film: Path
+) -> None:
+    track, scene = film_track(), bpy.context.scene
+    take = take_of(rigged, track)
+    for _ in range(2):
+        camera = set_film(bpy.context, rigged, track, film, plane=True)
+    assert films_of(scene) == [camera] == [film_of(scene, take)]
+    assert len(bpy.data.cameras) == 1
+    planes = [obj for obj in scene.objects if obj.type == "EMPTY" and obj.data is not None]
+    assert planes == [camera[PLANE]]
+    assert len(strips_of(scene) or ()) == int(bpy.app.build_options.audaspace)
 
 
 def test_a_head_that_stays_still_is_told(rigged: bpy.types.Object, film: Path) -> None:
