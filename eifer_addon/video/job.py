@@ -23,7 +23,7 @@ from .decode import PICTURES_HZ, open_video
 from .face_tracks import FaceTrack
 from .film import Video
 from .job_faces import FilmFaces, folder_name, model_sha256, source_of
-from .job_fit import fitted
+from .job_fit import fitted, prepared
 from .options import VideoOptions
 
 if TYPE_CHECKING:
@@ -82,18 +82,17 @@ def video_to_expression(
     with _work_folder(options, folder_name(video, options, source)) as work:
         film = FilmFaces(video, options, work.folder, source)
         first, rest = _shared(on_progress, film.total, reconstructor, options)
-        faces = film.follow(first, should_stop or _never)
+        with_fit = options.fit and reconstructor is None
+        models: list[HeadModel] = []
+        # While the others work; a head that cannot be read is told at once.
+        meanwhile = (lambda: models.append(prepared(head))) if with_fit else _nothing
+        faces = film.follow(first, should_stop or _never, meanwhile)
         work.is_unfinished = len(faces.indices) < film.total - len(film.damage)
-        if faces.is_gap.all():
-            raise EiferError(
-                f"No face was found in {video.path.name}.",
-                "Choose a film in which a face is seen from the front, larger than a twentieth of "
-                "the picture's height.",
-            )
+        _check(faces, video)
         if reconstructor is not None:
             track = reconstructor(video, faces, on_progress, should_stop)
-        elif options.fit:
-            track = fitted(faces, head, options, rest)
+        elif with_fit:
+            track = fitted(faces, models[0], options, rest)
         else:
             track = _raw(faces)
     about = _provenance(video, options, backend, track, source["sha256"])
@@ -105,8 +104,21 @@ def video_to_expression(
     return replace(track, provenance={**track.provenance, **about})
 
 
+def _check(faces: FaceTrack, video: Video) -> None:
+    if faces.is_gap.all():
+        raise EiferError(
+            f"No face was found in {video.path.name}.",
+            "Choose a film in which a face is seen from the front, larger than a twentieth of "
+            "the picture's height.",
+        )
+
+
 def _never() -> bool:
     return False
+
+
+def _nothing() -> None:
+    pass
 
 
 def _shared(

@@ -64,7 +64,12 @@ class FilmFaces:
         self.total = sum(segment.count(options.step) for segment in self._segments)
         self.damage: tuple[str, ...] = ()
 
-    def follow(self, on_done: Callable[[int], None], should_stop: Callable[[], bool]) -> FaceTrack:
+    def follow(
+        self,
+        on_done: Callable[[int], None],
+        should_stop: Callable[[], bool],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> FaceTrack:
         """Work, then choose.
 
         Parameters
@@ -73,6 +78,8 @@ class FilmFaces:
             Called with the number of frames that are done.
         should_stop : callable
             When it says True, what is done by then is taken.
+        meanwhile : callable
+            Called once, when other processes work if there are any.
 
         Raises
         ------
@@ -92,9 +99,11 @@ class FilmFaces:
         facts = self._video.facts
         count = processes(self._options.workers, len(todo), facts.width * facts.height)
         if count < 2 or self.total < _NOT_WORTH_A_PROCESS:
+            meanwhile()
             self._alone(todo, paths, lambda done: on_done(before + done), should_stop)
         else:
-            self._together(count, todo, paths, lambda done: on_done(before + done), should_stop)
+            pool = self._pool(count, todo, lambda done: on_done(before + done), should_stop)
+            pool.run(todo, paths, meanwhile)
         return self._chosen()
 
     def _count(self, segment: Segment) -> int:
@@ -124,14 +133,13 @@ class FilmFaces:
             follow_segment(self._video, landmarker, self._how, segment, path, count, stop)
             before += self._count(segment)
 
-    def _together(
+    def _pool(
         self,
         count: int,
         todo: list[Segment],
-        paths: list[Path],
         on_done: Callable[[int], None],
         should_stop: Callable[[], bool],
-    ) -> None:
+    ) -> Pool:
         whole = {segment.number: self._count(segment) for segment in todo}
         index = self._folder / "index.npz"
         self._video.save_index(index)
@@ -143,8 +151,7 @@ class FilmFaces:
         def counts(done: Mapping[int, int]) -> None:
             on_done(sum(whole[k] if done[k] < 0 else done[k] for k in done))
 
-        name = self._video.path.name
-        Pool(name, request, count, counts, should_stop).run(todo, paths)
+        return Pool(self._video.path.name, request, count, counts, should_stop)
 
     def _chosen(self) -> FaceTrack:
         """The wanted person's rows; the landmarks stay on disk."""

@@ -32,6 +32,21 @@ class _Part:
     visibility: Mapping[str, np.ndarray]
 
 
+def prepared(head: HeadModel | str | Path | None) -> HeadModel:
+    """The head that is to be fitted, with all that takes its time found already.
+
+    Raises
+    ------
+    EiferError
+        When the head cannot be read, or no face is recognised on it.
+    """
+    from .fit_model import landmark_model
+
+    model = _head(head)
+    landmark_model(model)
+    return model
+
+
 def fitted(
     faces: FaceTrack,
     head: HeadModel | str | Path | None,

@@ -78,8 +78,13 @@ class Pool:
         self._errors: dict[int, EiferError] = {}
         self._crashed: set[int] = set()
 
-    def run(self, segments: Sequence[Segment], paths: Sequence[Path]) -> None:
-        """Work until all pieces are done or the work was stopped.
+    def run(
+        self,
+        segments: Sequence[Segment],
+        paths: Sequence[Path],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Work until all pieces are done or the work was stopped; `meanwhile` is called once.
 
         Raises
         ------
@@ -89,6 +94,8 @@ class Pool:
         self._todo = deque(zip(segments, paths, strict=True))
         self._paths = {segment.number: path for segment, path in self._todo}
         try:
+            self._employ()
+            meanwhile()
             while self._turn():
                 time.sleep(_NAP_S)
         finally:

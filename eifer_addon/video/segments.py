@@ -17,7 +17,8 @@ from .film import Video
 
 #: So many frames of the next piece are followed too.
 OVERLAP = 8
-#: Frames of a piece: a sixth of the film, within these limits.
+#: Frames of a piece: a sixth of what is left, within these limits, so that the last pieces are
+#: short and no process has to wait for long.
 _SHARE, _SHORTEST, _LONGEST = 6, 180, 480
 #: Bytes that a process needs, and those for each pixel of a frame: the decoder's reference
 #: frames, converted pictures and those in which newcomers are looked for.
@@ -64,11 +65,11 @@ def plan(video: Video, start: int, stop: int | None, step: int) -> tuple[Segment
         At least one.
     """
     end = video.facts.n_frames if stop is None else min(stop, video.facts.n_frames)
-    total = len(range(start, end, step))
-    length = int(np.clip(total // _SHARE, _SHORTEST, _LONGEST)) * step
     first_after = start + -(-(video.entries - start) // step) * step
     starts = [start]
     for entry in first_after.tolist():
+        left = len(range(starts[-1], end, step))
+        length = int(np.clip(left // _SHARE, _SHORTEST, _LONGEST)) * step
         # The last piece is not to be a short rest.
         if entry - starts[-1] >= length and end - entry >= length // 2:
             starts.append(entry)

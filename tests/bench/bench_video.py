@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("EIFER_TEST_DATA", ROOT.parent / "shared" / "data"))
-FRAMES, ROUNDS = int(os.environ.get("EIFER_BENCH_FRAMES", "1416")), 3
+FRAMES, ROUNDS = int(os.environ.get("EIFER_BENCH_FRAMES", "2832")), 3
 PEER = os.environ.get("EIFER_MEDIAPIPE_PYTHON", "")
 CLIP, SIZE, RATE = "pyfeat_WolfgangLanger_Pexels.mp4", (1280, 720), 25
 PATIENCE_S = 1800
@@ -215,7 +215,7 @@ def _peaks(root: int) -> dict[int, float]:
 def memory(folder: Path) -> tuple[float, float]:
     """MB of all processes together, for a film and one ten times as long."""
     totals = []
-    for n_frames in (FRAMES // 3, FRAMES * 10 // 3):
+    for n_frames in (FRAMES // 6, FRAMES * 10 // 6):
         film = folder / f"{n_frames}.mp4"
         make_film(film, (640, 360), n_frames)
         child = subprocess.Popen(

@@ -356,6 +356,19 @@ def test_a_piece_that_always_crashes_is_one_sentence(
         api.video_to_expression(film, fit=False, workers=2)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_head_that_cannot_be_read_is_told_before_the_work(
+    film: Path, tmp_path: Path, workers: int
+) -> None:
+    bad, counts = tmp_path / "head.pkl", []
+    bad.write_bytes(b"no head")
+    with pytest.raises(EiferError, match=r"head\.pkl"):
+        api.video_to_expression(
+            film, head=bad, workers=workers, on_progress=lambda done, _: counts.append(done)
+        )
+    assert max(counts, default=0) == 0
+
+
 def test_nothing_is_left_behind(film: Path, tmp_path: Path) -> None:
     old = tmp_path / "cache" / "video" / "killed-long-ago"
     old.mkdir(parents=True)
