@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -263,7 +263,7 @@ def face_rows(
     n: int,
     one: int,
     size: tuple[int, int],
-    landmarks: np.ndarray | None = None,
+    keep: Callable[[np.ndarray], object] | None = None,
 ) -> FaceTrack:
     """One person's rows of all frames.
 
@@ -276,21 +276,26 @@ def face_rows(
         The person's number.
     size : tuple of int
         The picture's width and height.
-    landmarks : numpy.ndarray, optional
-        float32 (n, 478, 3) to be filled, where they are not to lie in memory.
+    keep : callable, optional
+        Takes the landmarks (478, 3) of each row, NaN in gaps, where they are not to lie in
+        memory; those of the track are empty then.
     """
-    if landmarks is None:
-        landmarks = np.empty((n, N_LANDMARKS, 3), np.float32)
+    landmarks = np.empty((n if keep is None else 0, N_LANDMARKS, 3), np.float32)
+    nothing = np.full((N_LANDMARKS, 3), np.nan, np.float32)
     blendshapes = np.full((n, len(ARKIT_NAMES)), np.nan, np.float32)
     boxes, presence = np.full((n, 4), np.nan, np.float32), np.zeros(n, np.float32)
     indices, times, cuts = np.zeros(n, np.int64), np.zeros(n), np.zeros(n, bool)
     for row, frame in enumerate(frames):
         indices[row], times[row], cuts[row] = frame.index, frame.timestamp_s, frame.is_cut
         found = next((face for face in frame.faces if face.id == one), None)
+        points = nothing if found is None else found.face.landmarks
+        if keep is None:
+            landmarks[row] = points
+        else:
+            keep(points)
         if found is None:
-            landmarks[row] = np.nan
             continue
-        landmarks[row], presence[row] = found.face.landmarks, found.face.presence
+        presence[row] = found.face.presence
         blendshapes[row], boxes[row] = found.face.blendshapes, found.box
     return FaceTrack(one, indices, times, landmarks, blendshapes, presence, boxes, cuts, size)
 

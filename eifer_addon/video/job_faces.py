@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,21 +169,19 @@ class FilmFaces:
         one = choose_face(
             joined_frames(self._segments, paths), size, self._video.path.name, self._options.who
         )
-        landmarks = _on_disk(self._folder / "landmarks", (n, N_LANDMARKS, 3))
-        return face_rows(joined_frames(self._segments, paths), n, one, size, landmarks)
+        path = self._folder / "landmarks"
+        try:
+            with path.open("wb") as file:
+                frames = joined_frames(self._segments, paths)
+                track = face_rows(frames, n, one, size, lambda row: file.write(row.tobytes()))
+        except OSError as error:
+            raise write_error(path, error) from error
+        return replace(track, landmarks=landmarks_of(path, n))
 
 
-def _on_disk(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Zeros, float32, in a file."""
-    try:
-        with path.open("wb") as file:
-            # Written, not left to the system: a map of a file that the disk has no room for
-            # ends the process when it is filled.
-            for _ in range(shape[0]):
-                file.write(bytes(4 * int(np.prod(shape[1:]))))
-        return np.memmap(path, np.float32, "r+", shape=shape)
-    except OSError as error:
-        raise write_error(path, error) from error
+def landmarks_of(path: Path, n: int) -> np.ndarray:
+    """Landmarks (n, 478, 3) that stay on disk until they are looked at."""
+    return np.memmap(path, np.float32, "r", shape=(n, N_LANDMARKS, 3))
 
 
 def source_of(video: Video) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..progress import OnProgress
 from ..spaces import ARKIT52
 from ..track import ExpressionTrack
 from .face_tracks import FaceTrack
+from .job_faces import landmarks_of
 from .options import VideoOptions
 from .visibility import visibility_of
 
@@ -110,6 +111,10 @@ def _stretch(fitter: Any, faces: FaceTrack, start: int, stop: int) -> _Part:
     from .fit import part_of
 
     low, high = max(0, start - _HALO), min(len(faces.indices), stop + _HALO)
+    if isinstance(faces.landmarks, np.memmap) and faces.landmarks.filename is not None:
+        # A map of its own for each stretch: what one map has shown stays in memory with it.
+        landmarks = landmarks_of(Path(faces.landmarks.filename), len(faces.indices))
+        faces = replace(faces, landmarks=landmarks)
     rows = fitter.fit(part_of(faces, low, high))
     own = slice(start - low, stop - low)
     cut = {name: getattr(rows, name)[own] for name in vars(rows)}
