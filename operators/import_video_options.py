@@ -136,7 +136,7 @@ class VideoOptionsOfOperator:
     )
     fov_deg: bpy.props.FloatProperty(
         name="Angle of view (degrees)",
-        description="The camera's vertical angle of view, where it is known; 0 estimates it",
+        description="The camera's horizontal angle of view, where it is known; 0 estimates it",
         min=0.0,
         max=170.0,
     )
