@@ -1,7 +1,7 @@
 """A user's script that runs a batch: bpy is imported and nothing is guarded by ``__main__``.
 
 Usage: ``batch_script.py OUT VICTIM FILE…``. Whoever works on the film called VICTIM is killed as
-soon as it says how far it is, each time. Prints the reports as JSON.
+soon as it says how far it is, each time. Writes the reports to OUT/reports.json.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 with contextlib.suppress(ImportError):  # where Blender's module is not installed
     import bpy  # noqa: F401
@@ -26,4 +27,4 @@ def kill(kind: str, values: dict[str, object]) -> None:
 
 
 result = api.video_batch(sys.argv[3:], sys.argv[1], attempts=2, workers=2, on_news=kill)
-sys.stdout.write(json.dumps(result.reports))
+Path(sys.argv[1], "reports.json").write_text(json.dumps(result.reports), encoding="utf-8")

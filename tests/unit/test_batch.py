@@ -50,7 +50,9 @@ def local(films: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     command = [sys.executable, str(SCRIPT), str(out), "long", str(films)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    return {"out": out, "reports": by_name(json.loads(done.stdout))}
+    # Not on its standard output, to which Blender's module may write, too.
+    reports = json.loads((out / "reports.json").read_text("utf-8"))
+    return {"out": out, "reports": by_name(reports)}
 
 
 def test_a_broken_film_is_a_sentence_and_the_others_are_done(local: dict[str, Any]) -> None:
