@@ -10,10 +10,12 @@ from pathlib import Path
 import bpy
 
 from ..errors import EiferError
+from ..spaces import get_space
 from ..track import ExpressionTrack
 from ..video.decode import PICTURES_HZ
 from . import headless, stage
 from .controls import armature_of, is_head
+from .video_heads import FITTED
 from .video_imports import VideoChoices
 from .video_takes import write_video_take
 
@@ -51,7 +53,8 @@ def add_compared(
     heads: list[bpy.types.Object] = []
     for label, track in tracks.items():
         choices = VideoChoices(
-            path, take=label, new_head=True, match_rate=not heads, head_motion=False,
+            path, backend=_backend(track), take=label, new_head=True, match_rate=not heads,
+            head_motion=False,
             head_file=None if head is None else Path(head), sound=not heads,
             camera=track.camera is not None and not heads,
         )  # fmt: skip
@@ -64,6 +67,17 @@ def add_compared(
     if not heads:
         raise EiferError("There is no track to show.", "Compare at least one method.")
     return heads
+
+
+def _backend(track: ExpressionTrack) -> str:
+    """Whose identity a track has: that of the back end it names, else of one with its basis."""
+    from ...models.reconstructors.registry import backends
+
+    named = track.provenance.get("backend")
+    if named in backends():
+        return str(named)
+    bases = {get_space(found.space).basis: name for name, found in backends().items()}
+    return bases.get(track.space.basis, FITTED)
 
 
 def save_compared(

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+import pytest
 from film_writer import write_film
 
+from eifer import api
 from eifer.eifer_addon.cli import main
+from eifer.eifer_addon.scene.compare_scene import save_compared
 from eifer.eifer_addon.scene.controls import armature_of, is_head
 from eifer.eifer_addon.spaces import ARKIT52, ARKIT_NAMES
 from eifer.eifer_addon.track import Camera, ExpressionTrack
@@ -40,3 +43,24 @@ def test_each_method_is_a_take_on_an_avatar_of_its_own(tmp_path: Path) -> None:
     scene.frame_set(scene.frame_start + 3)
     assert [round(float(head["jawOpen"]), 2) for head in heads] == [0.9, 0.4]
     assert scene.camera.data.type == "ORTHO"
+
+
+def test_an_identity_of_another_basis_leaves_the_head_an_average_one(tmp_path: Path) -> None:
+    """SMIRK gives 300 coefficients of FLAME, which are none of the open head's 100."""
+    film = write_film(tmp_path / "grey.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 2)
+    values, times, sure = np.zeros((2, 52), np.float32), np.arange(2) / 30, np.ones(2, np.float32)
+    tracks = {
+        name: ExpressionTrack(
+            ARKIT52, values, times, sure, identity=np.ones(size, np.float32),
+            provenance={"backend": name},
+        )
+        for name, size in (("smirk", 300), ("deca", 100))
+    }  # fmt: skip
+    blend = save_compared(tracks, film, tmp_path / "compared.blend")
+    bpy.ops.wm.open_mainfile(filepath=str(blend), use_scripts=False)
+    heads = [obj for obj in bpy.context.scene.objects if is_head(obj)]
+    average = api.load_head().template[:, 1]
+    assert len(heads) == 2
+    for head in heads:
+        points = np.array([vertex.co[:] for vertex in head.data.vertices])
+        assert np.ptp(points, axis=0).max() == pytest.approx(np.ptp(average), rel=1e-3)
