@@ -59,6 +59,8 @@ METHODS = ("raw", "fit")
 #: What 478 points of a skin cannot tell from other movements, or is not in them at all.
 UNKNOWABLE = ("tongueOut", "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "jawForward")
 KNOWABLE = np.array([name not in UNKNOWABLE for name in ARKIT_NAMES])
+#: A unit that moves by more than this, in a clip seen for more than this share of its frames.
+_MOVES, _SEEN = 0.4, 0.5
 #: Groups by how far the head is turned from the camera, in degrees.
 POSES = (("to 15°", 0.0, 15.0), ("15 to 30°", 15.0, 30.0), ("over 30°", 30.0, 90.0))
 
@@ -72,7 +74,7 @@ class Scores:
     mm, arkit : numpy.ndarray
         (n,) mean distance of the face's vertices, and mean ARKit error; NaN in gaps.
     units : numpy.ndarray
-        (n, 52) absolute error of each coefficient.
+        (n, 52) what is said minus what is true, for each coefficient.
     turn_deg : numpy.ndarray
         (n,) angle between the true and the said rotation of the head, NaN where none is said.
     """
@@ -202,8 +204,8 @@ def score(clip: Clip, said: Estimate) -> Scores:
         if np.isfinite(said.turns[k]).all():
             between = rodrigues(said.turns[k]).T @ turn_of(clip, k)
             turn[k] = np.degrees(np.arccos(np.clip((np.trace(between) - 1) / 2, -1, 1)))
-    units = np.abs(said.units - clip.units)
-    return Scores(mm, units[:, KNOWABLE].mean(axis=1), units, turn)
+    units = said.units - clip.units
+    return Scores(mm, np.abs(units[:, KNOWABLE]).mean(axis=1), units, turn)
 
 
 def run_clip(
@@ -267,14 +269,43 @@ def worst_units(
     scores: Sequence[dict[tuple[int, str], Scores]], count: int, method: str
 ) -> list[tuple[str, float]]:
     """Coefficients by their mean absolute error, largest first."""
-    error = np.nanmean(np.concatenate([s[count, method].units for s in scores]), axis=0)
+    error = np.nanmean(np.abs(np.concatenate([s[count, method].units for s in scores])), axis=0)
     return [(ARKIT_NAMES[k], float(error[k])) for k in np.argsort(-error)]
+
+
+def response(
+    made: Sequence[Clip],
+    scores: Sequence[dict[tuple[int, str], Scores]],
+    count: int,
+    method: str,
+) -> tuple[float, float, int]:
+    """What arrives of a movement: median correlation and slope over units that move, and how many.
+
+    A unit counts in a clip in which it truly moves by more than `_MOVES` and the face is seen in
+    half of the frames.
+    """
+    found = []
+    for clip, one in zip(made, scores, strict=True):
+        error = one[count, method].units
+        seen = np.isfinite(error[:, 0])
+        if seen.mean() < _SEEN:
+            continue
+        for k in np.flatnonzero(KNOWABLE & (np.ptp(clip.units[seen], axis=0) > _MOVES)):
+            true = clip.units[seen, k]
+            said = true + error[seen, k]
+            slope = float(np.polyfit(true, said, 1)[0])
+            spread = float(np.std(said))
+            found.append((slope * float(np.std(true)) / spread if spread > 0 else 0.0, slope))
+    if not found:
+        return float("nan"), float("nan"), 0
+    middle = np.median(found, axis=0)
+    return float(middle[0]), float(middle[1]), len(found)
 
 
 def measure(
     per_head: int, n_frames: int, workers: int, keep: Path | None, methods: Sequence[str]
-) -> tuple[list[Row], list[dict[tuple[int, str], Scores]]]:
-    """Everything: the rows of the table, and the scores of each clip."""
+) -> tuple[list[Row], list[Clip], list[dict[tuple[int, str], Scores]]]:
+    """Everything: the rows of the table, the clips, and the scores of each."""
     made = clips(per_head, n_frames)
     job = partial(run_clip, keep=keep, methods=methods)
     if workers > 1:
@@ -282,7 +313,7 @@ def measure(
             scores = list(pool.map(job, made))
     else:
         scores = [job(clip) for clip in made]
-    return list(tabulate(made, scores, methods)), scores
+    return list(tabulate(made, scores, methods)), made, scores
 
 
 def markdown(rows: Sequence[Row], methods: Sequence[str]) -> str:
@@ -318,7 +349,7 @@ def losses(rows: Sequence[Row]) -> list[str]:
 def test_the_fit_beats_the_raw_blendshapes_on_every_row() -> None:
     if find_test_data() is None:
         pytest.skip("no test data at EIFER_TEST_DATA or in ../shared/data beside the checkout")
-    rows, _ = measure(3, 16, 1, None, METHODS)
+    rows, _, _ = measure(3, 16, 1, None, METHODS)
     sys.stdout.write(markdown(rows, METHODS) + "\n")
     assert not losses(rows)
 
@@ -334,12 +365,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the rows as JSON")
     options = parser.parse_args()
     methods = tuple(options.only.split(","))
-    rows, scores = measure(options.clips, options.frames, options.workers, options.keep, methods)
+    rows, made, scores = measure(
+        options.clips, options.frames, options.workers, options.keep, methods
+    )
     sys.stdout.write(markdown(rows, methods) + "\n\n")
     for method in methods:
         for count in ELECTRODES:
             worst = ", ".join(f"{n} {e:.2f}" for n, e in worst_units(scores, count, method)[:12])
-            sys.stdout.write(f"{method}, {count} electrodes, worst: {worst}\n")
+            r, slope, n = response(made, scores, count, method)
+            sys.stdout.write(
+                f"{method}, {count} electrodes: r {r:.2f}, slope {slope:.2f} over {n} movements; "
+                f"worst: {worst}\n"
+            )
     if "fit" in methods and "raw" in methods:
         lost = losses(rows)
         sys.stdout.write(f"\n{len(rows) - len(lost)} of {len(rows)} rows better\n")
