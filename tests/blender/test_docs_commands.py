@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from film_writer import write_film
 
 from eifer.eifer_addon.cli import build_parser, main
+from eifer.eifer_addon.heads.open_head import load_open_head
+from eifer.eifer_addon.heads.raster import Camera, render
 from eifer.eifer_addon.signals.edf_writer import write_edf
 from eifer.models.synthetic.physiology import simulate_recording
 
@@ -31,6 +34,14 @@ def commands(page: Path, *, marked: bool) -> list[list[str]]:
     return found
 
 
+def film_of_a_head(path: Path) -> None:
+    """Three frames of the open head."""
+    head = load_open_head()
+    camera = Camera.facing(head.template, 256, margin=1.4)
+    picture = render(head.template, head.triangles, head.colours, camera).image
+    write_film(path, [picture] * 3)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_on_a_page_is_understood(page: Path) -> None:
     for arguments in commands(page, marked=False):
@@ -50,6 +61,8 @@ def test_commands_that_are_marked_run_in_the_order_of_their_page(
         (tmp_path / name).write_bytes((tmp_path / "session.edf").read_bytes())
     rows = np.round(recording.data(0, 4000)[-4:-2].T, 3)
     np.savetxt(tmp_path / "counts.csv", rows, "%.3f", ",", header="Zyg li,Zyg re", comments="")
+    if page.name == "video.md":
+        film_of_a_head(tmp_path / "interview.mp4")
     monkeypatch.chdir(tmp_path)
     for arguments in commands(page, marked=True):
         code = main(arguments)
@@ -58,4 +71,4 @@ def test_commands_that_are_marked_run_in_the_order_of_their_page(
 
 def test_the_pages_on_recordings_have_commands_that_run() -> None:
     marked = {page.name for page in PAGES if commands(page, marked=True)}
-    assert {"formats.md", "signals.md", "recordings.md"} <= marked
+    assert {"formats.md", "signals.md", "recordings.md", "video.md"} <= marked
