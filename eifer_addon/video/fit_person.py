@@ -25,6 +25,8 @@ from .fit_prior import model_error, usual_costs, usual_noise
 from .fit_solve import N_UNITS, FrameSolver, Measured, Solution
 from .fit_view import USUAL_FOCAL, Lens, first_poses, gaps, pose_features
 
+#: Doubt by the mean square of constant errors, in what is usual between persons.
+_DOUBT_FROM, _DOUBT_BY, _MOST_DOUBT = 0.35, 0.9, 2.4
 _MOST_FRAMES, _CANDIDATES = 32, 256
 _ROUNDS = 4
 #: Natural logarithm of the focal length: standard deviation of what cameras have.
@@ -52,7 +54,7 @@ class Person:
     trust : numpy.ndarray
         (478,) in (0, 1]: low for landmarks that something holds off the skin.
     doubt : float
-        How much more than usual the network errs on this face, from 1 to 2: electrodes, a beard.
+        How much more than usual the network errs on this face, from 1 on: electrodes, a beard.
     """
 
     identity: np.ndarray
@@ -126,7 +128,8 @@ def estimate_person(
         state.lens.width, state.lens.height, float(state.lens.focal_px),
         (float(place[0]), float(place[1]), float(place[2])),
     )  # fmt: skip
-    doubt = float(np.clip(np.mean((state.offset / noise.person) ** 2) / 2 + 0.5, 1.0, 2.0))
+    strange = float(np.mean((state.offset / noise.person) ** 2))
+    doubt = float(np.clip(_DOUBT_FROM + strange * _DOUBT_BY, 1.0, _MOST_DOUBT))
     return Person(state.identity, camera, neutral, state.scores, state.trust, doubt)
 
 

@@ -61,10 +61,12 @@ def costs(faces: FaceTrack) -> None:
     print(f"person, once per face: {1000 * min(person_s):.0f} ms; frame: {min(frame_ms):.2f} ms")
     for times in (1, 20):
         film = repeated(faces, times)
-        tracemalloc.start()
         start = time.process_time()
         fit_faces(film, head)
-        spent, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
+        spent = time.process_time() - start
+        tracemalloc.start()
+        fit_faces(film, head)
+        peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         n = len(film.indices)
         print(f"{n} frames: {1000 * spent / n:.2f} ms each in all, peak {peak / 1e6:.0f} MB")

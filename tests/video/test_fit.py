@@ -234,6 +234,9 @@ def test_a_head_with_its_own_expressions_gets_its_own_track() -> None:
     assert fit.own.column("jaw.x")[8] > 0.05
     assert fit.own.identity is not None
     assert fit_faces(seen_by_network(units, nodding(12))).own is None
+    lids = fit_faces(seen_by_network(units, nodding(12)), head, space="twin:e20j3l2").own
+    assert lids is not None
+    assert lids.coefficients.shape == (12, 25)
 
 
 @pytest.fixture(scope="module")
