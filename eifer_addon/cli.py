@@ -87,8 +87,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except BrokenPipeError:
         return FAILED
-    print(json.dumps(result.values, indent=2) if options.json else result.text)
+    _tell(json.dumps(result.values, indent=2) if options.json else result.text)
     return FAILED if result.failed else DONE
+
+
+def _tell(text: str) -> None:
+    """Print a result, also to a program that reads its beginning only, like ``head``."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at the end, which must find somewhere to write.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,20 @@ def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert f"Example: eifer {verb}" in printed
     assert "--json" in printed
+
+
+def test_a_reader_that_goes_away_costs_no_traceback() -> None:
+    """As with ``eifer models list | head -0``."""
+    ends, start = os.pipe()
+    os.close(ends)
+    command = [sys.executable, "-m", "eifer.eifer_addon.cli", "models", "list"]
+    try:
+        done = subprocess.run(
+            command, check=False, stdout=start, stderr=subprocess.PIPE, text=True, timeout=120
+        )
+    finally:
+        os.close(start)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
