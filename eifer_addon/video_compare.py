@@ -122,7 +122,8 @@ def compare(
     given, model = _given(tracks), _head(head)
     made, failed = _run(film, _wanted(backends, given), model, on_progress, choices)
     if not made | given:
-        raise EiferError(f"No method could read {film.name}. {' '.join(failed.values())}")
+        reasons = " ".join(dict.fromkeys(failed.values()))
+        raise EiferError(f"No method could read {film.name}. {reasons}")
     make_folder(goal)
     files = {label: _save(track, goal, label) for label, track in made.items()}
     aligned = align(made | given)

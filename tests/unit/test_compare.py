@@ -181,3 +181,5 @@ def test_a_method_that_fails_is_a_sentence_beside_the_others(
     assert "There is no back end 'nonesuch'" in capsys.readouterr().err
     assert main([*arguments, "--backends", "--overwrite"]) == 1
     assert "No method could read grey.mp4" in capsys.readouterr().err
+    assert main([*arguments, "--backends", "mediapipe", "blendshapes", "--overwrite"]) == 1
+    assert capsys.readouterr().err.count("No face was found in grey.mp4") == 1
