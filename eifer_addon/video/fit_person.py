@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import EiferError
 from ..heads.electrodes import electrode_scheme
 from ..heads.model import HeadModel
+from ..spaces import ARKIT_NAMES
 from ..track import Camera
 from .face_tracks import FaceTrack
 from .fit_grid import N_POINTS, Equations, Grid, Precision
@@ -28,6 +29,11 @@ from .fit_view import USUAL_FOCAL, Lens, first_poses, gaps, pose_features
 #: Doubt by the mean square of constant errors, in what is usual between persons.
 _DOUBT_FROM, _DOUBT_BY, _MOST_DOUBT = 0.35, 0.9, 2.4
 _MOST_FRAMES, _CANDIDATES = 32, 256
+#: What a score is at rest (quantile over the film); the share of the frames that are taken for
+#: calm, and the sum of scores above rest up to which a frame is calm in any case.
+_LEAST, _CALM_SHARE, _CALM = 0.1, 0.4, 0.5
+#: Scores that tell of the face; a gaze is no expression.
+_EXPRESSIVE = [k for k, name in enumerate(ARKIT_NAMES) if not name.startswith("eyeLook")]
 _ROUNDS = 4
 #: Natural logarithm of the focal length: standard deviation of what cameras have.
 _FOCAL_SPREAD = 0.35
@@ -171,8 +177,12 @@ def choose_frames(faces: FaceTrack, model: LandmarkModel) -> np.ndarray:
     poses = first_poses(model.template, faces.landmarks[rows].astype(np.float64), lens)
     features = pose_features(poses.seen())
     cell = np.round(np.degrees(features[:, 1:3]) / 12).astype(int)
+    # Against the least of each score, not the middle: a smile may last for most of a film.
+    scores = faces.blendshapes[rows][:, _EXPRESSIVE]
+    busy = np.sum(np.maximum(scores - np.quantile(scores, _LEAST, axis=0), 0), axis=1)
+    calm = np.flatnonzero(busy <= max(np.quantile(busy, _CALM_SHARE), _CALM))
+    rows, cell, busy = rows[calm], cell[calm], busy[calm]
     # In every range of poses the calmest come first; a round takes one of each.
-    busy = np.sum(np.maximum(faces.blendshapes[rows] - np.median(faces.blendshapes[rows], 0), 0), 1)
     order = np.argsort(busy, kind="stable")
     turn = np.zeros(len(rows), int)
     count: dict[tuple[int, ...], int] = {}

@@ -20,12 +20,13 @@ from .fit_solve import N_UNITS, Costs
 
 #: Error of the head model itself in m, beside that of the network: of skin, of lips and lids,
 #: which are edges and better found, and of irises. Of scores, whose meaning differs by person.
-_MODEL_ERROR, _FEATURE_ERROR, _IRIS_ERROR, _SCORES_ERROR = 0.0025, 0.0012, 0.0008, 0.2
+_MODEL_ERROR, _FEATURE_ERROR, _IRIS_ERROR, _SCORES_ERROR = 0.0025, 0.0012, 0.0008, 0.07
 #: The network reads photographs more surely than drawings: errors that go together are taken for
 #: so much smaller. This share of what persons differ by is left when the person was estimated.
 _MODES_SHARE, _UNKNOWN_SHARE = 0.65, 0.35
-#: On drawings the scores follow the units faintly, on people by definition one to one: half-way.
-_SCORES_OF_PEOPLE = 0.5
+#: On drawings the scores follow the units faintly, on people, from whom the network learned them,
+#: one to one: nearly so.
+_SCORES_OF_PEOPLE = 0.9
 #: Costs of a coefficient of 1: linear (of gaze, which every face has, less) and quadratic.
 _FIRST, _FIRST_GAZE, _SECOND = 4.5, 2.0, 2.0
 #: Costs of a difference of 1 between the sides, and between the directions of the two eyes.
@@ -35,6 +36,7 @@ _CONJUGATE = (
     ("eyeLookInLeft", "eyeLookOutRight"), ("eyeLookOutLeft", "eyeLookInRight"),
     ("eyeLookUpLeft", "eyeLookUpRight"), ("eyeLookDownLeft", "eyeLookDownRight"),
 )  # fmt: skip
+_EYES_OWN = ("eyeLook", "eyeBlink", "eyeWide")
 _ONE_SIDED = ("eyeLook", "mouthLeft", "jawLeft")
 _TONGUE = ARKIT_NAMES.index("tongueOut")
 
@@ -42,7 +44,8 @@ _TONGUE = ARKIT_NAMES.index("tongueOut")
 def usual_costs(doubt: float = 1.0, pull: float = 0.0) -> Costs:
     """What coefficients cost: a face is at rest, even, and looks with both eyes at one thing."""
     first = np.array([_FIRST_GAZE if n.startswith("eyeLook") else _FIRST for n in ARKIT_NAMES])
-    first = first * doubt
+    # Eyes stay free of what makes a face strange: electrodes, a beard.
+    first = first * np.where([n.startswith(_EYES_OWN) for n in ARKIT_NAMES], 1.0, doubt)
     second = np.eye(N_UNITS) * _SECOND
     pairs = [
         (name, name[:-4] + "Right", _SIDES)
