@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import Colorspace
 
 from ..errors import EiferError
-from .film import MOST_PIXELS, Frame, Video, VideoFacts
+from .film import MOST_PIXELS, Frame, Video, VideoFacts, damaged_remedy
 
 _IMAGE = "sensor_msgs/msg/Image"
 #: What a topic of colour pictures is called, best first, and what is none.
@@ -193,6 +193,6 @@ class BagVideo(Video):
         where = f"frame {index} ({time_s:.3f} s)"
         sentence = f"{self.path.name} is damaged at {where}: {reason}."
         if not keep_going:
-            raise EiferError(sentence, "Copy it again, or end the frame range before that.")
+            raise EiferError(sentence, damaged_remedy(index))
         self.damage.append(sentence)
         return None

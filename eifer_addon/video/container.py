@@ -25,7 +25,7 @@ from .colours import (
     square_size,
     turned,
 )
-from .film import MOST_PIXELS, Frame, Video, VideoFacts
+from .film import MOST_PIXELS, Frame, Video, VideoFacts, damaged_remedy
 
 #: A playlist must not make FFmpeg open other files or the network.
 _OPTIONS = {"protocol_whitelist": "file", "pattern_type": "none"}
@@ -330,7 +330,7 @@ class ContainerVideo(Video):
         where = f"frame {index} ({self._packets.seconds(index):.3f} s)"
         sentence = f"{self.path.name} is damaged at {where}: {reason}."
         if not keep_going:
-            raise EiferError(sentence, "Copy it again, or end the frame range before that.")
+            raise EiferError(sentence, damaged_remedy(index))
         self.damage.append(sentence)
 
 

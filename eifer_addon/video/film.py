@@ -155,3 +155,12 @@ class Video(ABC):
     def _frames(
         self, start: int, stop: int | None, step: int, keep_going: bool
     ) -> Iterator[Frame]: ...
+
+
+def damaged_remedy(index: int) -> str:
+    """What to do about a film that is damaged at a frame, in the words of both user interfaces."""
+    box = "Leave damaged places out"
+    ways = f'Copy it again, leave the place out (--keep-going; in Blender "{box}")'
+    if index < 2:  # nothing worth a range lies before it, and 0 is the end in Blender
+        return f"{ways}."
+    return f'{ways}, or end before it (--stop {index}; in Blender "To frame" {index - 1}).'

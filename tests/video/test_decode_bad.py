@@ -43,8 +43,10 @@ def test_a_cut_off_mp4_gives_its_whole_frames_and_then_names_the_place(tmp_path:
     whole = video.facts.n_frames
     assert 10 < whole < 60
     seen = []
-    with pytest.raises(EiferError, match=rf"damaged at frame {whole} \(\d\.\d\d\d s\)"):
+    with pytest.raises(EiferError, match=rf"damaged at frame {whole} \(\d\.\d\d\d s\)") as told:
         seen.extend(number_in(frame.image) for frame in video.frames())
+    assert f"(--stop {whole}; in Blender" in told.value.remedy
+    assert "--keep-going" in told.value.remedy
     assert seen == list(range(whole))
     assert len(list(video.frames(0, whole))) == whole
     assert len(list(video.frames(keep_going=True))) == whole
