@@ -23,6 +23,7 @@ from ..spaces import ARKIT_NAMES
 from .crop import Region, sample
 from .detector import Detection, search
 from .detector import detect as detect_boxes
+from .quiet import LITERT
 
 N_LANDMARKS = 478
 _SIZE = 256
@@ -164,8 +165,9 @@ class _Network:
     def __init__(self, content: bytes, outputs: tuple[str, ...] = ()) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
-        self._interpreter.allocate_tensors()
+        with LITERT.unheard():
+            self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         details = self._interpreter.get_output_details()
         index = {entry["name"]: entry["index"] for entry in details}
