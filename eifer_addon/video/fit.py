@@ -246,8 +246,8 @@ def smooth_rows(rows: FitRows, faces: FaceTrack, smoothing_s: float) -> FitRows:
     apart, times = apart_rows(faces)[seen], faces.timestamps_s[seen]
     weights = rows.confidence[seen].astype(np.float64)
     units, pose = rows.units.copy(), rows.head_pose.copy()
-    units[seen] = smooth(units[seen].astype(np.float64), times, apart, weights, smoothing_s, 0.003)
-    pose[seen] = smooth(pose[seen].astype(np.float64), times, apart, weights, smoothing_s)
+    units[seen] = smooth(units[seen], times, apart, weights, smoothing_s, 0.003)
+    pose[seen] = smooth(pose[seen], times, apart, weights, smoothing_s)
     return replace(rows, units=units, head_pose=pose)
 
 

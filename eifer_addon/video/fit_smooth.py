@@ -16,6 +16,8 @@ DEFAULT_S = 0.08
 _NEAR = 3.0
 _REACH = 2.5
 _MOST = 40
+#: Numbers that are smoothed at once: a long film goes some columns at a time.
+_AT_ONCE = 1 << 15
 
 
 def noise_of(values: np.ndarray, apart: np.ndarray) -> np.ndarray:
@@ -55,9 +57,34 @@ def smooth(
         Standard deviation of the window; 0 gives the values back.
     floor : numpy.ndarray or float
         Least jitter (d,) that is taken for noise.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, d) of the values' own type; the work is done in float64.
     """
+    smoothed = values.copy()
     if smoothing_s <= 0 or len(values) < 3:
-        return values.copy()
+        return smoothed
+    n, d = values.shape
+    floors = np.broadcast_to(floor, d)
+    width = max(1, _AT_ONCE // n)
+    for first in range(0, d, width):
+        part = slice(first, first + width)
+        columns = values[:, part].astype(np.float64)
+        smoothed[:, part] = _smooth(columns, times, apart, weights, smoothing_s, floors[part])
+    return smoothed
+
+
+def _smooth(
+    values: np.ndarray,
+    times: np.ndarray,
+    apart: np.ndarray,
+    weights: np.ndarray,
+    smoothing_s: float,
+    floor: np.ndarray,
+) -> np.ndarray:
+    """Some columns (n, d) smoothed; each goes its own way, so that it does not matter which."""
     near = _NEAR * np.maximum(np.maximum(noise_of(values, apart), floor), 1e-9)
     stretch = np.cumsum(apart)
     total, mass = np.zeros_like(values), np.zeros_like(values)

@@ -122,7 +122,7 @@ def smoothed(track: ExpressionTrack, is_cut: np.ndarray, seconds: float) -> Expr
 
     def calm(values: np.ndarray) -> np.ndarray:
         result = values.copy()
-        result[seen] = smooth(values[seen].astype(np.float64), times, apart, weights, seconds)
+        result[seen] = smooth(values[seen], times, apart, weights, seconds)
         return result
 
     pose = None if track.head_pose is None else calm(track.head_pose)

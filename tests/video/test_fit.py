@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,6 +170,25 @@ def test_a_cut_or_a_gap_is_not_smoothed_over() -> None:
     apart[20] = True
     kept = smooth(values, times, apart, weights, 0.1)
     assert kept[20, 0] - kept[19, 0] > 2 * (over[20, 0] - over[19, 0])
+
+
+def test_a_long_film_is_smoothed_column_by_column_to_the_same_bits() -> None:
+    generator = np.random.default_rng(2)
+    n, apart = 8000, np.zeros(8000, bool)
+    apart[[0, 3000]] = True
+    values = np.cumsum(generator.normal(0, 0.01, (n, 52)), axis=0).astype(np.float32)
+    times, weights = np.arange(n) / RATE_HZ, generator.uniform(0.1, 1, n)
+    floor = np.linspace(0, 0.02, 52)
+    tracemalloc.start()
+    together = smooth(values, times, apart, weights, 0.1, floor)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert together.dtype == np.float32
+    for k in range(0, 52, 5):
+        alone = smooth(values[:, [k]], times, apart, weights, 0.1, floor[[k]])
+        assert np.array_equal(together[:, k], alone[:, 0])
+    # All columns at once take seven arrays of that size.
+    assert peak < 2 * n * 52 * 8
 
 
 def test_cut_rows_are_parted_in_the_fit() -> None:
