@@ -83,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"eifer {options.verb}: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print(f"eifer {options.verb}: stopped; nothing half-written was kept.", file=sys.stderr)
+        kept = getattr(VERBS[options.verb], "WHEN_STOPPED", "nothing half-written was kept")
+        print(f"eifer {options.verb}: stopped; {kept}.", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
         return FAILED

@@ -2,6 +2,7 @@
 
 A verb has ``HELP``, ``EXAMPLE``, ``add_arguments(parser)`` and ``run(options) -> Result``. It
 calls `api` and, where it needs Blender, imports `scene` when it runs. Only `cli` prints.
+A verb that keeps something when it is interrupted says so in ``WHEN_STOPPED``.
 """
 
 from __future__ import annotations

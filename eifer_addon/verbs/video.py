@@ -18,6 +18,7 @@ from .choices import face, whole_from
 
 HELP = "Turn videos of faces into expression tracks, tables for researchers, and renders."
 EXAMPLE = "eifer video films/*.mp4 --out results --render"
+WHEN_STOPPED = "what is done is kept, and the same command goes on from there"
 _KEPT = (
     "name", "path", "state", "sentence", "frames", "face_frames", "gaps", "mean_confidence",
     "frames_per_s", "seconds", "host", "files",

@@ -21,6 +21,7 @@ from eifer.eifer_addon import api
 from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.track import ExpressionTrack
+from eifer.eifer_addon.verbs import video
 from eifer.eifer_addon.video_batch import _arrived
 from eifer.eifer_addon.video_clip import Request, run
 
@@ -193,6 +194,24 @@ def test_one_film_alone_needs_no_cluster(
     assert re.search(r"short +2 +2 +0 +\d\.\d+ +\d+\.\d +done", printed.out)
     rows = (tmp_path / "short" / "track.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == ["2", "4"]
+
+
+def test_who_interrupts_a_batch_is_told_what_stays_and_it_goes_on_from_there(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: Any, kind: str, values: dict[str, Any]) -> None:
+        if values.get("done", 0) > len(FRAMES) // 2:
+            raise KeyboardInterrupt
+
+    command = ["video", str(films / "short.mp4"), "--out", str(tmp_path), "--workers", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(video._Teller, "__call__", interrupt)
+        assert main(command) == 1
+    told = capsys.readouterr().err
+    assert "stopped; what is done is kept, and the same command goes on from there." in told
+    assert any((tmp_path / "short" / ".state").iterdir())
+    assert main(command) == 0
+    assert ExpressionTrack.load(tmp_path / "short" / "track.npz").provenance["complete"]
 
 
 @pytest.mark.parametrize(
