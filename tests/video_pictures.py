@@ -41,21 +41,19 @@ def film_sheet(data: Path, name: str, landmarker: FaceLandmarker) -> np.ndarray:
     return contact_sheet({"fit": track}, path, list(FILMS[name]), size=_TILE)
 
 
-def column(image: np.ndarray, landmarker: FaceLandmarker, *, labelled: bool) -> np.ndarray:
-    """One photograph above the head that is fitted to it."""
+def column(image: np.ndarray, landmarker: FaceLandmarker) -> np.ndarray:
+    """One photograph above the head that is fitted to it, without the labels of a film."""
     track = fit_faces(follow([image], landmarker)).track
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "photograph.png"
         Image.fromarray(image).save(path)
         sheet = contact_sheet({"fit": track}, path, [0], size=_TILE)
-    left = 0 if labelled else round(_LABEL * _TILE)
-    return sheet[round(_CAPTION * _TILE) :, left:]
+    return sheet[round(_CAPTION * _TILE) :, round(_LABEL * _TILE) :]
 
 
 def photograph_sheet(images: Sequence[np.ndarray], landmarker: FaceLandmarker) -> np.ndarray:
     """Photographs in a row, each above its head."""
-    columns = [column(image, landmarker, labelled=k == 0) for k, image in enumerate(images)]
-    return np.concatenate(columns, axis=1)
+    return np.concatenate([column(image, landmarker) for image in images], axis=1)
 
 
 def electrode_images(image: np.ndarray, landmarker: FaceLandmarker) -> list[np.ndarray]:
