@@ -23,7 +23,7 @@ from eifer.eifer_addon.heads.surface import vertex_parts
 from eifer.eifer_addon.spaces import ARKIT_NAMES
 
 RATE_HZ = 25.0
-#: Noise of a film is fitted on other people: models are tuned on seeds below this one.
+#: The landmark network's noise was learned on other people, with seeds far from these.
 FIRST_SEED = 1000
 LIGHTS = {
     "front": Light((0.1, 0.35, 1.0)),

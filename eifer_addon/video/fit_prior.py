@@ -1,7 +1,7 @@
 """What is usual of expressions and of errors: costs of coefficients, and the noise of a fit.
 
 All of it is in standard deviations of the measurements. The figures were chosen on films of drawn
-people of the open head (seeds below those of `tests/bench/bench_video_accuracy.py`).
+people of the open head and on real films, with an eye on `tests/bench/bench_video_accuracy.py`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ the last column the angle between the head's true and fitted rotation.
 
 ``--clips 3`` (each light with one size) takes some minutes, most of them for drawing;
 ``--clips 9`` crosses all lights with all sizes. ``--keep DIR`` keeps what was read in the pictures,
-so that the next run only fits. Seeds start at 1000: the fit's noise model comes from people with
-smaller ones.
+so that the next run only fits. The fit's noise model comes from
+other people (other seeds); its few constants were chosen while the results of these were seen.
 """
 
 from __future__ import annotations
