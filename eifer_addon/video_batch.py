@@ -29,7 +29,7 @@ _LOOK_EVERY_S = 0.1
 _PATIENCE_S = 10.0
 _COLUMNS = (
     "name", "state", "frames", "face_frames", "gaps", "mean_confidence", "frames_per_s",
-    "seconds", "host", "path", "sentence",
+    "seconds", "host", "path", "sentence", "note",
 )  # fmt: skip
 #: ``on_news(kind, values)``: "report" as a film is done, "progress" with its frames, "workers".
 OnNews = Callable[[str, dict[str, Any]], None]

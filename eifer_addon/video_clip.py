@@ -23,6 +23,9 @@ from .track import ExpressionTrack
 from .video.batch_plan import JOB, source_of, write_job
 
 TRACK, TABLE, ATTEMPTS, STATE = "track.npz", "track.csv", ".attempts", ".state"
+#: A coefficient that stays below this all the time shows nothing on a head.
+_MOVEMENT = 0.1
+_STILL = "hardly any movement: what lasts for the whole film counts as the face at rest"
 #: ``on_progress(done, total)`` in frames.
 OnProgress = Callable[[int, int], None]
 
@@ -88,7 +91,8 @@ def run(request: Request, on_progress: OnProgress | None = None) -> dict[str, An
     -------
     dict
         The report: "state" ("done" or "failed"), "sentence" where it failed, "frames",
-        "face_frames", "gaps", "mean_confidence", "frames_per_s", "files" …
+        "face_frames", "gaps", "mean_confidence", "frames_per_s", "note" (what whoever reads the
+        numbers should know, mostly nothing), "files" …
     """
     began = time.monotonic()
     report: dict[str, Any] = {
@@ -184,7 +188,7 @@ def _known(folder: Path) -> dict[str, Any]:
     job = read_job(folder) or {}
     kept = (
         "files", "frames", "face_frames", "gaps", "mean_confidence", "frames_per_s", "duration_s",
-        "spaces", "provenance", "source",
+        "spaces", "provenance", "source", "note",
     )  # fmt: skip
     return {name: job[name] for name in kept if name in job}
 
@@ -254,4 +258,11 @@ def facts_of(track: ExpressionTrack, seconds: float) -> dict[str, Any]:
         "mean_confidence": round(mean, 4),
         "frames_per_s": round(len(track) / seconds, 2) if seconds > 0 else 0.0,
         "duration_s": round(track.duration_s, 4),
+        "note": _STILL if seen.any() and _is_still(track) else "",
     }
+
+
+def _is_still(track: ExpressionTrack) -> bool:
+    """Whether the face keeps one expression, which the fit takes for its rest."""
+    is_fitted = track.provenance.get("fit") == "landmarks" and track.space.name == ARKIT52.name
+    return is_fitted and float(track.coefficients.max()) < _MOVEMENT

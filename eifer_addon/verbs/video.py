@@ -21,7 +21,7 @@ EXAMPLE = "eifer video films/*.mp4 --out results --render"
 WHEN_STOPPED = "what is done is kept, and the same command goes on from there"
 _KEPT = (
     "name", "path", "state", "sentence", "frames", "face_frames", "gaps", "mean_confidence",
-    "frames_per_s", "seconds", "host", "files",
+    "frames_per_s", "seconds", "host", "files", "note",
 )  # fmt: skip
 _TOLD_EVERY_S = 5.0
 
@@ -154,6 +154,8 @@ def _row(report: dict[str, Any]) -> tuple[str, ...]:
 
     words = {"done": "done", "skipped": "done before"}
     result = words.get(report["state"]) or f"failed: {report.get('sentence', '')}"
+    if report["state"] != "failed" and report.get("note"):
+        result += f"; {report['note']}"
     return (
         str(report["name"]), cell("frames", "d"), cell("face_frames", "d"), cell("gaps", "d"),
         cell("mean_confidence", ".2f"), cell("frames_per_s", ".1f"), result,

@@ -196,6 +196,22 @@ def test_one_film_alone_needs_no_cluster(
     assert [row.split(",")[0] for row in rows[1:]] == ["2", "4"]
 
 
+def test_a_film_of_one_expression_says_that_it_counts_as_rest(
+    test_data: Path, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = str(test_data / "video" / "jefapato_test_2sec.mp4")
+    command = ["video", still, str(films / "short.mp4"), "--out", str(tmp_path), "--step", "2"]
+    for state in ("done", "skipped"):
+        assert main([*command, "--json"]) == 0
+        clips = by_name(json.loads(capsys.readouterr().out)["clips"])
+        assert [clip["state"] for clip in clips.values()] == [state] * 2
+        assert clips["jefapato_test_2sec"]["note"].startswith("hardly any movement")
+        assert clips["short"]["note"] == ""
+    assert main(command) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert any("done before; hardly any movement: what lasts" in row for row in rows)
+
+
 def test_who_interrupts_a_batch_is_told_what_stays_and_it_goes_on_from_there(
     films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
