@@ -155,7 +155,10 @@ def _walk(container: av.container.InputContainer, stream: av.VideoStream) -> Pac
     ticks = np.unique(shown if ordered else decoded)
     known = ticks if ordered or 0 < len(decoded) == count else None
     starts = np.searchsorted(ticks, np.unique(keys)) if ordered else np.zeros(1, np.int64)
-    return Packets(count, known, ordered, stream.time_base or Fraction(1, 90_000), rate, starts)
+    tick = stream.time_base or Fraction(1, 90_000)
+    # PyAV 19 has a kind of fraction of its own, which does not compute.
+    tick = Fraction(tick.numerator, tick.denominator)
+    return Packets(count, known, ordered, tick, rate, starts)
 
 
 class ContainerVideo(Video):
