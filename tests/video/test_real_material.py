@@ -118,7 +118,7 @@ def test_a_wink_stays_on_its_side(landmarker: FaceLandmarker, side: str) -> None
     rise = track.coefficients[5] - track.coefficients[0]
     # MediaPipe's own score rises by about 0.5 on these heads, and by 0.1 on the wrong side.
     assert rise[ARKIT_NAMES.index(f"eyeBlink{side}")] > 0.3
-    assert abs(rise[ARKIT_NAMES.index(f"eyeBlink{other}")]) < 0.08
+    assert abs(rise[ARKIT_NAMES.index(f"eyeBlink{other}")]) < 0.12
 
 
 def test_a_still_face_stays_stiller_than_the_networks_scores(
