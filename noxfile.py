@@ -196,13 +196,14 @@ def run_tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("python", "-m", "pytest", *session.posargs)
         return
-    # Files side by side on two cores; but streams on this machine find each other by its few
-    # multicast ports, so that the live tests come one after the other.
+    # Files side by side on two cores; but live tests keep time, and streams on this machine find
+    # each other by its few multicast ports: they come one after the other.
+    live = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/blender/test_live*.py"))
     beside = passes(
         session, "python", "-m", "pytest", "-n", "2", "--dist", "loadfile", "tests",
-        "--ignore=tests/live",
+        "--ignore=tests/live", *(f"--ignore={path}" for path in live),
     )  # fmt: skip
-    alone = passes(session, "python", "-m", "pytest", "tests/live")
+    alone = passes(session, "python", "-m", "pytest", "tests/live", *live)
     if not (beside and alone):
         session.error("Tests failed; see above.")
 
