@@ -240,10 +240,11 @@ def choices_of(operator: Any) -> list[Choices]:
         raise EiferError("No recording is chosen.", "Choose a file.")
     shared = {
         "frame_start": operator.frame_start, "extend": operator.extend, "preset": operator.preset,
-        "montage": _path(operator.montage_file), "profile": _path(operator.profile_file),
+        "montage": chosen_path(operator.montage_file),
+        "profile": chosen_path(operator.profile_file),
         "scheme": operator.scheme, "sides": operator.sides,
         "repair": _repairs(operator.repair), "unmix": operator.unmix,
-        "model": _path(operator.model_file), "fill": operator.fill, "edits": _edits(operator),
+        "model": chosen_path(operator.model_file), "fill": operator.fill, "edits": _edits(operator),
     }  # fmt: skip
     result = []
     for path in paths:
@@ -256,7 +257,8 @@ def choices_of(operator: Any) -> list[Choices]:
     return result
 
 
-def _path(text: str) -> Path | None:
+def chosen_path(text: str) -> Path | None:
+    """The file of a field of a dialog, None where it is empty."""
     return Path(bpy.path.abspath(text)) if text else None
 
 

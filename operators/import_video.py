@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..eifer_addon.errors import EiferError
-from ..eifer_addon.scene.takes import avatar_of, current_take
+from ..eifer_addon.scene.takes import take_at_hand
 from ..eifer_addon.scene.video_imports import VideoChoices, choices_of_take, is_partial
 from ..eifer_addon.scene.video_queue import VideoQueue
 from ..eifer_addon.scene.video_settings import STATE, clock, show_video_progress
@@ -212,16 +212,14 @@ class EIFER_OT_resume_video(ModalVideo, bpy.types.Operator):
         """The chosen head has to play a take that was stopped early."""
         if not _poll(cls, context):
             return False
-        obj = avatar_of(context.object)
-        if not is_partial(current_take(obj) if obj is not None else None):
+        if not is_partial(take_at_hand(context)):
             cls.poll_message_set("Choose a head that plays a film's take which was stopped early")
             return False
         return True
 
     def make_queue(self, context: bpy.types.Context) -> VideoQueue:
         """The take's own film, with the choices that it was begun with."""
-        obj = avatar_of(context.object)
-        action = current_take(obj) if obj is not None else None
+        action = take_at_hand(context)
         chosen: VideoChoices | None = choices_of_take(action)
         if action is None or chosen is None:
             raise EiferError("This take does not know its film.", "Import the film again.")

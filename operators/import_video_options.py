@@ -12,7 +12,7 @@ from ..eifer_addon.scene.preferences import flame_file
 from ..eifer_addon.scene.video_heads import with_heads
 from ..eifer_addon.scene.video_imports import VideoChoices
 from ..eifer_addon.scene.video_scene import has_takes
-from .import_options import ONCE
+from .import_options import ONCE, chosen_path
 
 _EnumItems = tuple[tuple[str, str, str], ...]
 _FRAMES = ("first", "last", "step")
@@ -248,7 +248,7 @@ def choices_of(operator: Any, context: bpy.types.Context) -> list[VideoChoices]:
             path, take=f"{operator.take} {path.stem}" if several else operator.take,
             frame_start=operator.frame_start, extend=operator.extend, backend=backend,
             options=options | pictures, new_head=new,
-            head_file=_path(operator.head_file) if new else None,
+            head_file=chosen_path(operator.head_file) if new else None,
             head_motion=operator.head_motion, camera=operator.camera,
             background=shown in {"CAMERA", "BOTH"}, plane=shown in {"PLANE", "BOTH"},
             render=operator.render, sound=operator.sound, match_rate=operator.match_rate,
@@ -257,10 +257,6 @@ def choices_of(operator: Any, context: bpy.types.Context) -> list[VideoChoices]:
         flame = flame_file(context)
         result.append(with_heads(context, chosen, flame, own=operator.own_space))
     return result
-
-
-def _path(text: str) -> Path | None:
-    return Path(bpy.path.abspath(text)) if text else None
 
 
 def _reading(operator: Any) -> dict[str, Any]:

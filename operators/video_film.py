@@ -8,17 +8,12 @@ import bpy
 
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.controls import is_head
-from ..eifer_addon.scene.takes import avatar_of, current_take, track_from_object
+from ..eifer_addon.scene.takes import avatar_of, take_at_hand, track_from_object
 from ..eifer_addon.scene.video_camera import aim_film_camera
 from ..eifer_addon.scene.video_imports import choices_of_take
 from ..eifer_addon.scene.video_marks import show_markers
 from ..eifer_addon.scene.video_stage import FILM, film_of, set_film, show_film
 from .base import OperatorResult, guarded, in_object_mode
-
-
-def _take(context: bpy.types.Context) -> bpy.types.Action | None:
-    obj = avatar_of(context.object)
-    return current_take(obj) if obj is not None else None
 
 
 class EIFER_OT_show_film(bpy.types.Operator):
@@ -37,7 +32,7 @@ class EIFER_OT_show_film(bpy.types.Operator):
         """The chosen head has to play a take with a film."""
         if not in_object_mode(cls, context, "films are shown"):
             return False
-        if film_of(context.scene, _take(context)) is None:
+        if film_of(context.scene, take_at_hand(context)) is None:
             cls.poll_message_set("Choose a head that plays the take of a film")
             return False
         return True
@@ -47,7 +42,7 @@ class EIFER_OT_show_film(bpy.types.Operator):
         return guarded(self, lambda: self._show(context))
 
     def _show(self, context: bpy.types.Context) -> None:
-        take = _take(context)
+        take = take_at_hand(context)
         camera = film_of(context.scene, take)
         if take is None or camera is None:
             raise EiferError("This take has no film in the scene.", "Import the film again.")
@@ -89,7 +84,7 @@ class EIFER_OT_add_film(bpy.types.Operator):
         """The chosen head has to play the take of a film."""
         if not in_object_mode(cls, context, "films are added"):
             return False
-        if choices_of_take(_take(context)) is None:
+        if choices_of_take(take_at_hand(context)) is None:
             cls.poll_message_set("Choose a head that plays the take of a film")
             return False
         return True
@@ -99,7 +94,7 @@ class EIFER_OT_add_film(bpy.types.Operator):
         return guarded(self, lambda: self._add(context))
 
     def _add(self, context: bpy.types.Context) -> None:
-        obj, chosen = avatar_of(context.object), choices_of_take(_take(context))
+        obj, chosen = avatar_of(context.object), choices_of_take(take_at_hand(context))
         if obj is None or chosen is None:
             raise EiferError("This take does not know its film.", "Import the film again.")
         set_film(

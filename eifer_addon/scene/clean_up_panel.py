@@ -11,7 +11,7 @@ from ..errors import EiferError
 from ..video.track_edits import CHOSEN
 from .clean_up import can_clean_up, clean_up_of
 from .clean_up_settings import problem_of, settings_of
-from .takes import avatar_of, current_take
+from .takes import take_at_hand
 
 #: Characters that fit a fold in the sidebar at its default width.
 _LINE = 40
@@ -30,7 +30,7 @@ class VIEW3D_PT_eifer_clean_up(bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """A take that is not made from a recording has to be played."""
-        return can_clean_up(_take(context))
+        return can_clean_up(take_at_hand(context))
 
     def draw(self, context: bpy.types.Context) -> None:
         """Main button, state line, then the sliders."""
@@ -39,7 +39,7 @@ class VIEW3D_PT_eifer_clean_up(bpy.types.Panel):
 
 def draw_clean_up(layout: Any, context: bpy.types.Context) -> None:
     """Draw the clean-up of the take at hand."""
-    action = _take(context)
+    action = take_at_hand(context)
     if not can_clean_up(action):
         layout.label(text="Choose a head that plays a film's take")
         return
@@ -53,11 +53,6 @@ def draw_clean_up(layout: Any, context: bpy.types.Context) -> None:
         layout.label(text=line, icon="ERROR" if problem_of(action) else "NONE")
     if settings is not None:
         _draw_settings(layout, settings)
-
-
-def _take(context: bpy.types.Context) -> bpy.types.Action | None:
-    obj = avatar_of(context.object)
-    return current_take(obj) if obj is not None else None
 
 
 def state_line(action: bpy.types.Action) -> str:

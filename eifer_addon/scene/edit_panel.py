@@ -10,7 +10,7 @@ from ..signals.edits import Edits
 from ..signals.one_euro import one_euro_delay_ms
 from .edit_settings import recipe_is_changed, settings_of
 from .recipes import Recipe, has_recipe, recipe_of
-from .takes import avatar_of, current_take
+from .takes import avatar_of, take_at_hand
 
 
 class VIEW3D_PT_eifer_take_edits(bpy.types.Panel):
@@ -51,8 +51,7 @@ class VIEW3D_PT_eifer_take_edits(bpy.types.Panel):
 
 
 def _take(context: bpy.types.Context) -> bpy.types.Action | None:
-    obj = avatar_of(context.object)
-    action = current_take(obj) if obj is not None else None
+    action = take_at_hand(context)
     return action if has_recipe(action) else None
 
 

@@ -42,6 +42,12 @@ def avatar_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
     return obj if current_take(obj) is not None else None
 
 
+def take_at_hand(context: bpy.types.Context) -> bpy.types.Action | None:
+    """The take that the chosen avatar plays, if there is one."""
+    obj = avatar_of(context.object)
+    return current_take(obj) if obj is not None else None
+
+
 def notes_of(action: bpy.types.Action) -> dict[str, Any]:
     """The provenance that was noted on a take, without the prefix."""
     return {k.removeprefix(PREFIX): action[k] for k in action.keys() if k.startswith(PREFIX)}  # noqa: SIM118

@@ -7,13 +7,13 @@ level, gain, symmetry, smoothing, dead zone, delay.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
+from ..edit_documents import known_values, object_of
 from ..errors import EiferError
 from ..seals import RECIPE, opened_note, sealed
 from .activity import Activity
@@ -22,6 +22,8 @@ from .one_euro import OneEuro, one_euro_delay_ms
 from .recording import Recording
 
 FORMAT_VERSION = 1
+#: What such a document is called in sentences.
+_WORDS = ("The edits", "An edit")
 _SIDES = ("left", "right")
 _OTHER = {"left": "right", "right": "left"}
 #: Lowest and highest of each number; the panel's sliders use the same.
@@ -113,7 +115,7 @@ class Edits:
 
     def changed(self, values: Mapping[str, Any] | str) -> Edits:
         """The same with some values replaced, which may be JSON text; as :meth:`from_document`."""
-        return Edits.from_document(self.as_document() | _object(values))
+        return Edits.from_document(self.as_document() | object_of(values, _WORDS[0]))
 
     def as_document(self) -> dict[str, Any]:
         """What is stored as JSON."""
@@ -130,29 +132,11 @@ class Edits:
         EiferError
             For text that is no JSON, unknown names, or values out of range.
         """
-        try:
-            values = _object(document)
-            if int(values.pop("format_version", FORMAT_VERSION)) > FORMAT_VERSION:
-                raise EiferError("The edits need a newer EIFER.", "Update the add-on.")
-            for name in ("gain", "baseline"):
-                values[name] = dict(values.get(name, {}))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise EiferError("The edits cannot be read.", "Give a JSON object.") from error
-        known = [f.name for f in fields(cls)]
-        for name in values:
-            if name not in known:
-                listed = ", ".join(known)
-                raise EiferError(f"An edit knows no '{name}'.", f"It knows: {listed}.")
+        names = [f.name for f in fields(cls)]
+        values = known_values(document, *_WORDS, names, ("gain", "baseline"), FORMAT_VERSION)
         values["swap_sides"] = bool(values.get("swap_sides"))
         values["preset"] = str(values.get("preset", ""))
         return cls(**values)
-
-
-def _object(document: Mapping[str, Any] | str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(document) if isinstance(document, str) else document)
-    except (ValueError, TypeError) as error:
-        raise EiferError("The edits cannot be read.", "Give a JSON object.") from error
 
 
 def apply_edits(signal: Activity | Recording, edits: Edits, **conversion: Any) -> Activity:

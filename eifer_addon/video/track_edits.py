@@ -6,16 +6,18 @@ always in the same way and without looking at the film again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ..edit_documents import known_values, object_of
 from ..errors import EiferError
 from ..regions import EXPRESSION, EYES, REGIONS
 from ..spaces import ARKIT_NAMES
 
 FORMAT_VERSION = 1
+#: What such a document is called in sentences.
+_WORDS = ("The clean-up", "A clean-up")
 #: How the frame that becomes rest is chosen.
 AS_FILMED, CALM, CHOSEN = "", "calm", "frame"
 NEUTRALS = (AS_FILMED, CALM, CHOSEN)
@@ -118,7 +120,7 @@ class TrackEdits:
 
     def changed(self, values: Mapping[str, Any] | str) -> TrackEdits:
         """The same with some values replaced, which may be JSON text; as :meth:`from_document`."""
-        return TrackEdits.from_document(self.as_document() | _object(values))
+        return TrackEdits.from_document(self.as_document() | object_of(values, _WORDS[0]))
 
     def as_document(self) -> dict[str, Any]:
         """What is stored as JSON."""
@@ -134,19 +136,8 @@ class TrackEdits:
         EiferError
             For text that is no JSON, unknown names, or values out of range.
         """
-        values = _object(document)
-        try:
-            if int(values.pop("format_version", FORMAT_VERSION)) > FORMAT_VERSION:
-                raise EiferError("The clean-up needs a newer EIFER.", "Update the add-on.")
-            for name in ("gain", "offset"):
-                values[name] = dict(values.get(name, {}))
-        except (ValueError, TypeError) as error:
-            raise EiferError("The clean-up cannot be read.", "Give a JSON object.") from error
-        known = [f.name for f in fields(cls)]
-        for name in values:
-            if name not in known:
-                listed = ", ".join(known)
-                raise EiferError(f"A clean-up knows no '{name}'.", f"It knows: {listed}.")
+        names = [f.name for f in fields(cls)]
+        values = known_values(document, *_WORDS, names, ("gain", "offset"), FORMAT_VERSION)
         for name in _SWITCHES:
             values[name] = bool(values.get(name))
         values["neutral"] = str(values.get("neutral", AS_FILMED))
@@ -156,10 +147,3 @@ class TrackEdits:
 def _is_parameter(name: str) -> bool:
     """Whether a name is a coefficient of a model's own space."""
     return name.startswith(("exp.", "jaw.", "eyelid."))
-
-
-def _object(document: Mapping[str, Any] | str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(document) if isinstance(document, str) else document)
-    except (ValueError, TypeError) as error:
-        raise EiferError("The clean-up cannot be read.", "Give a JSON object.") from error
