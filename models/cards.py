@@ -47,6 +47,8 @@ class ModelCard:
         Provenance.
     states : mapping of str to str
         Of a recurrent model: input that takes a state, and the output with its next value.
+    training : mapping
+        How it was made: seed, hours, steps, command, versions, split and hash of the data.
     """
 
     name: str
@@ -65,12 +67,14 @@ class ModelCard:
     sources: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
     states: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The card as JSON text."""
         values = asdict(self)
-        if not self.states:  # then the card is what it was before there were states
-            del values["states"]
+        for name in ("states", "training"):
+            if not values[name]:  # then the card is what it was before there was such a thing
+                del values[name]
         return json.dumps(values, sort_keys=True)
 
     @classmethod
