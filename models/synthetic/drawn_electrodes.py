@@ -92,10 +92,10 @@ def electrode_layout(count: int) -> ElectrodeLayout:
     if count not in chosen:
         raise EiferError(f"There is no layout of {count} electrodes.", "Choose 16, 32 or 60.")
     names, places = zip(*chosen[count], strict=True)
-    return ElectrodeLayout(names, _spread(canonical_positions(np.array(places))))
+    return ElectrodeLayout(names, spread(canonical_positions(np.array(places))))
 
 
-def _spread(flat: np.ndarray) -> np.ndarray:
+def spread(flat: np.ndarray) -> np.ndarray:
     """Places (n, 2) in cm, moved apart a little where two would lie on each other."""
     flat = flat.copy()
     for _ in range(60):
