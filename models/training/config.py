@@ -10,8 +10,8 @@ Besides the sections, a default file may hold
 
 ``rules``
     What the default's type does not tell, by dotted key: ``type`` (``integer``, ``number``,
-    ``text``, ``word``, ``switch``, ``list``, ``mapping``; needed where the default is null, which then stays
-    allowed), ``choices``, ``minimum``, ``maximum``.
+    ``text``, ``word``, ``switch``, ``list``, ``mapping``; needed where the default is null, which
+    then stays allowed), ``choices``, ``minimum``, ``maximum``.
 ``smoke``
     Values by dotted key that let the training end within a minute on a CPU.
 """

@@ -19,7 +19,7 @@ from torch.utils.data import Sampler
 class Ticket(NamedTuple):
     """Which example, and how often all of them were drawn before."""
 
-    index: int
+    example: int
     epoch: int
 
 

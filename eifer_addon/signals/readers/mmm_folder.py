@@ -79,6 +79,17 @@ def read(path: Path, choices: Choices) -> Recording:
     return replace(recording, source=source, events=(event,))
 
 
+def listed_clips(path: Path) -> list[tuple[str, dict[str, str], dict[str, Path]]]:
+    """Name, row of the table and files by kind of every clip, for those who take many at once.
+
+    Raises
+    ------
+    EiferError
+        When the folder has no table of clips, or the table is damaged.
+    """
+    return [(clip.name, clip.row, clip.files) for clip in _clips(path)]
+
+
 def _table(path: Path) -> Path | None:
     found = [file for file in path.glob("*.csv") if file.name.lower() in _TABLES]
     return min(found) if found else None
