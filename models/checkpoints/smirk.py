@@ -67,6 +67,12 @@ def encoders(tensors: Mapping[str, torch.Tensor], where: str) -> torch.nn.Module
     return module
 
 
+def network() -> torch.nn.Module:
+    """The three encoders with random weights, for training."""
+    module: torch.nn.Module = _network()()
+    return module
+
+
 @functools.cache
 def _network() -> Any:
     """The network's class; torch is not there when this file is imported."""
