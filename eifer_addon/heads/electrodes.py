@@ -206,12 +206,17 @@ def place_sites(head: HeadModel, names: Sequence[str]) -> SurfacePoints:
     SurfacePoints
         One per name.
     """
+    places = np.array([site(name) for name in names], np.float64)
+    return place_on_canvas(head, names, places)
+
+
+def place_on_canvas(head: HeadModel, names: Sequence[str], places: np.ndarray) -> SurfacePoints:
+    """Places (n, 2) on the schemes' canvas, carried to a head's neutral surface under `names`."""
     landmarks = head.landmarks or find_landmarks(head)
     points = landmarks.positions(head.template.astype(np.float64), head.triangles)[:N_FACE]
-    flat = canonical_positions(np.array([site(name) for name in names], np.float64))
     triangle, weights, _ = closest_points(
-        _on_head(flat, points), head.template.astype(np.float64), head.triangles,
-        _skin_triangles(head, landmarks),
+        _on_head(canonical_positions(places), points), head.template.astype(np.float64),
+        head.triangles, _skin_triangles(head, landmarks),
     )  # fmt: skip
     return at_surface(tuple(names), triangle, weights)
 
