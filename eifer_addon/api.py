@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import EiferError
+from .expression_link import emg_to_expression as emg_to_expression
+from .expression_link import expression_to_emg as expression_to_emg
 from .fusion import fuse as fuse
 from .live.jobs import find_sources as find_sources
 from .live.jobs import live as live
@@ -175,39 +177,6 @@ def check_quality(recording: Recording, channels: list[str] | None = None) -> Qu
     from .signals.quality import check_quality as check
 
     return check(recording, channels)
-
-
-def emg_to_expression(
-    activity: Activity, model: str | Path | None = None, profile: Any = None, **options: Any
-) -> ExpressionTrack:
-    """Turn muscle activity into an expression track.
-
-    Parameters
-    ----------
-    activity : Activity
-        Normalised muscle activity.
-    model : path-like or "baseline", optional
-        An ONNX file of kind ``emg2exp`` with its card. None uses the expression gains of the
-        profile, where there are some, else the baseline that comes with the add-on.
-    profile : Profile, mapping or path-like, optional
-        Whose gains; None takes those of the profile that the activity was made with.
-    **options
-        ``fill``: what stands for muscles that were not recorded, ``"rest"`` or ``"mirror"``.
-
-    Returns
-    -------
-    ExpressionTrack
-        In the model's expression space, at the activity's timestamps; its provenance names the
-        model, or the gains with their error.
-    """
-    from ..models.emg2exp import emg_to_expression as convert
-    from .signals.jobs import gains_for
-
-    if model is None and (gains := gains_for(activity, profile)) is not None:
-        from .signals.gains import expression_by_gains
-
-        return expression_by_gains(activity, gains, **options)
-    return convert(activity, model=None if model == "baseline" else model, **options)
 
 
 def read_track(path: str | Path, **choices: Any) -> ExpressionTrack:

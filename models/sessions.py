@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,12 +117,17 @@ class Model:
         states : dict of str to numpy.ndarray
             For the next frame.
         """
+        found, following = self.step_all(array, states, self.output_names[:1])
+        return found[0], following
+
+    def step_all(
+        self, array: np.ndarray, states: Mapping[str, np.ndarray], names: Sequence[str]
+    ) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+        """Like :meth:`step`, but the outputs of these names."""
         pairs = {name: self.card.states[name] for name in self.state_shapes}
         with _onnx_errors(self.where):
-            found = self._session.run(
-                [self.output_names[0], *pairs.values()], {self.input_name: array, **states}
-            )
-        return found[0], dict(zip(pairs, found[1:], strict=True))
+            found = self._session.run([*names, *pairs.values()], {self.input_name: array, **states})
+        return found[: len(names)], dict(zip(pairs, found[len(names) :], strict=True))
 
     def _check(self, array: np.ndarray) -> np.ndarray:
         values = np.asarray(array)

@@ -78,16 +78,31 @@ class FrameRunner:
             result[k] = self._step(frame)
         return result
 
+    def run_all(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Like :meth:`run`, with the spread (n_frames, n_outputs) where the model tells it."""
+        spread = str(self.model.card.normalisation.get("spread", ""))
+        if spread not in self.model.output_names:
+            return self.run(frames), None
+        names = [self.model.output_names[0], spread]
+        result = np.empty((2, len(frames), self.n_outputs), np.float32)
+        for k, frame in enumerate(frames):
+            found, self._states = self.model.step_all(self._array(frame), self._states, names)
+            for part, output in zip(result, found, strict=True):
+                part[k] = output.reshape(-1, self.n_outputs)[-1]
+        return result[0], result[1]
+
     def _step(self, frame: np.ndarray) -> np.ndarray:
+        output, self._states = self.model.step(self._array(frame), self._states)
+        # A network that answers for every frame of the window answers for the newest one last.
+        return np.asarray(output.reshape(-1, self.n_outputs)[-1])
+
+    def _array(self, frame: np.ndarray) -> np.ndarray:
+        """What the model takes, the newest frame last."""
         if self.windowed:
             self._window[:-1] = self._window[1:]
             self._window[-1] = frame
-            array = self._window[None]
-        else:
-            array = np.asarray(frame, self.model.dtype)[None]
-        output, self._states = self.model.step(array, self._states)
-        # A network that answers for every frame of the window answers for the newest one last.
-        return np.asarray(output.reshape(-1, self.n_outputs)[-1])
+            return self._window[None]
+        return np.asarray(frame, self.model.dtype)[None]
 
     def state(self) -> dict[str, np.ndarray]:
         """What the next frame depends on, as arrays; for :meth:`restore`."""

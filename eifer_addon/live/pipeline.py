@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...models.emg2exp import default_model, input_columns
-from ...models.sessions import Model, load_model
+from ...models.choosing import open_model
+from ...models.emg2exp import check_live, default_model, input_columns, missing_value
+from ...models.sessions import Model
 from ...models.streaming import FrameRunner
 from ..errors import EiferError
 from ..signals.causal import CausalChain
@@ -131,9 +131,11 @@ class LivePipeline:
         entries = _entries_in_units(profile.get("muscles", {}), self.muscles, driving)
         self.scale = RunningScale(self.muscles, self.frame_rate_hz, entries)
         self.model = _model(settings, profile) if model is None else model
+        check_live(self.model, tuple(self.front.montage.channels.values()))
         self.columns, self.notes = input_columns(self.muscles, self.model, settings.fill)
         self._driven = [k for k, column in enumerate(self.columns) if column is not None]
         self._driving = [column for column in self.columns if column is not None]
+        self._missing = missing_value(self.model)
         self.runner = FrameRunner(self.model)
         self.space = get_space(self.model.card.space)
         self.conditioner = Conditioner(settings.conditioning, self.space, self.frame_rate_hz)
@@ -244,7 +246,7 @@ class LivePipeline:
         self, envelopes: np.ndarray, lost: np.ndarray | None, timestamps: np.ndarray
     ) -> Frames:
         activity = self.scale.process(envelopes, lost)
-        inputs: np.ndarray = np.zeros((len(activity), len(self.columns)), np.float32)
+        inputs = np.full((len(activity), len(self.columns)), self._missing, np.float32)
         driven = activity * self._gains
         inputs[:, self._driven] = driven[:, self._driving]
         coefficients = self.conditioner.process(self._modelled(inputs))
@@ -339,7 +341,7 @@ def _enveloped(chain: CausalChain, used: np.ndarray, returns: tuple[Return, ...]
 def _model(settings: LiveSettings, profile: Mapping[str, Any]) -> Model:
     """The named model, else the profile's expression gains, else the baseline."""
     if settings.model and settings.model != "baseline":
-        return load_model(Path(settings.model), kind="emg2exp")
+        return open_model(settings.model, "emg2exp")
     if not settings.model and profile.get("gains"):
         return ExpressionGains.from_document(profile["gains"]).as_model()
     return default_model()
