@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .clean_batch import clean_batch as clean_batch
 from .errors import EiferError
 from .expression_link import emg_to_expression as emg_to_expression
 from .expression_link import expression_to_emg as expression_to_emg
@@ -37,6 +38,7 @@ from .signals.jobs import shifted as shifted
 from .signals.jobs import synchronise as synchronise
 from .video.clean_up import clean_up as clean_up
 from .video.job import video_to_expression as video_to_expression
+from .video.remove_job import remove_electrodes as remove_electrodes
 from .video_batch import video_batch as video_batch
 from .video_compare import compare as compare
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,12 +153,12 @@ def video_batch(
     if jobs:
         _check_head(chosen.head)
     folders = {clip.name: clip.folder for clip in clips}
-    for report in _work(jobs, scheduler, workers, news):
-        arrived = _arrived(report, folders[report["name"]])
-        reports[report["name"]] = {"path": report["source"]["path"], **arrived}
+    for report in work_off(jobs, scheduler, workers, news):
+        found = arrived(report, folders[report["name"]])
+        reports[report["name"]] = {"path": report["source"]["path"], **found}
         news("report", reports[report["name"]])
     ordered = tuple(reports[clip.name] for clip in clips)
-    return BatchResult(Path(out), ordered, _write_summary(Path(out), ordered))
+    return BatchResult(Path(out), ordered, write_summary(Path(out) / SUMMARY, ordered, _COLUMNS))
 
 
 def _check_head(path: str | None) -> None:
@@ -218,7 +218,7 @@ def _plan(clip: Clip, chosen: _Choices) -> tuple[dict[str, Any], Request | None]
     )  # fmt: skip
 
 
-def _arrived(report: dict[str, Any], folder: Path) -> dict[str, Any]:
+def arrived(report: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The report, a failure when the files that it names did not come here."""
     lacking = [name for name in report.get("files", {}).values() if not (folder / name).is_file()]
     if report["state"] != "done" or not lacking:
@@ -230,10 +230,26 @@ def _arrived(report: dict[str, Any], folder: Path) -> dict[str, Any]:
     return report | {"state": "failed", "sentence": sentence}
 
 
-def _work(
+def work_off(
     jobs: list[Request], scheduler: str | None, workers: int | None, news: OnNews
 ) -> Iterator[dict[str, Any]]:
-    """Reports as they come."""
+    """Do jobs here or on a cluster; their reports as they come.
+
+    Parameters
+    ----------
+    jobs : list of Request
+    scheduler : str or None
+        Address of a Dask scheduler.
+    workers : int or None
+        Processes on this machine.
+    news : callable
+        See `OnNews`.
+
+    Raises
+    ------
+    EiferError
+        When the cluster does not answer, or the batch ends early.
+    """
     if not jobs:
         return
     wanted = workers or os.cpu_count() or 1
@@ -306,14 +322,13 @@ def _hear(engine: Child) -> Iterator[tuple[str, dict[str, Any]]]:
         time.sleep(_LOOK_EVERY_S)
 
 
-def _write_summary(out: Path, reports: Iterable[Mapping[str, Any]]) -> Path:
-    """The table as CSV, for whoever looks through a study."""
-    path = out / SUMMARY
+def write_summary(path: Path, reports: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Path:
+    """A table of reports as CSV, for whoever looks through a study."""
     with (
         atomic_path(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as stream,
     ):
-        table = csv.DictWriter(stream, _COLUMNS, extrasaction="ignore", restval="")
+        table = csv.DictWriter(stream, columns, extrasaction="ignore", restval="")
         table.writeheader()
         table.writerows(reports)
     return path

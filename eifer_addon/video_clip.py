@@ -55,6 +55,8 @@ class Request:
         Size and engine of the film that is rendered, and ``blender``, the program that does it.
     has_track : bool
         Whether the track is there already and only the render is missing.
+    clean : str or None
+        For a job that removes electrodes instead of making a track: where the film goes.
     """
 
     path: str
@@ -68,6 +70,7 @@ class Request:
     key: dict[str, Any]
     render: dict[str, Any] | None = None
     has_track: bool = False
+    clean: str | None = None
 
 
 def run_json(request: str) -> str:
@@ -105,7 +108,11 @@ def run(request: Request, on_progress: OnProgress | None = None) -> dict[str, An
         hosts = _begun(request, folder)
         report["attempts"] = min(len(hosts) + 1, request.attempts)
         _begin(request, folder, hosts)
-        if request.has_track:
+        if request.clean is not None:
+            from .clean_batch import make_clean
+
+            report |= make_clean(request, on_progress)
+        elif request.has_track:
             report |= _known(folder)
         else:
             report |= _make_track(request, folder, on_progress)

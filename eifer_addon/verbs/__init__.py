@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from . import (
     calibrate,
+    clean,
     compare,
     demo,
     emg,
@@ -38,6 +39,7 @@ VERBS: dict[str, Verb] = {
     "play": play,
     "live": live,
     "video": video,
+    "clean": clean,
     "compare": compare,
     "models": models,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,13 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
         "face; what lies under them is trusted less",
     )  # fmt: skip
     parser.add_argument(
+        "--remove-electrodes", action="store_true", help="take electrodes, cables and tape off "
+        "the face first; 'eifer clean' writes such films",
+    )  # fmt: skip
+    parser.add_argument(
+        "--translator", metavar="FILE", help="a network of your own that removes electrodes (ONNX)"
+    )
+    parser.add_argument(
         "--fov", type=positive, metavar="DEG", help="horizontal angle of view, if known"
     )
     parser.add_argument("--rate", type=positive, help="frames per second of an image sequence")
@@ -108,7 +115,8 @@ def video_choices(options: argparse.Namespace) -> dict[str, Any]:
         "who": options.face, "start": options.start, "stop": options.stop, "step": options.step,
         "smoothing": options.smoothing, "electrodes": options.electrodes, "fov_deg": options.fov,
         "rate_hz": options.rate, "keep_going": options.keep_going,
-        "model": getattr(options, "model", None),
+        "model": getattr(options, "model", None), "translator": options.translator,
+        "remove_electrodes": options.remove_electrodes or None,
     }  # fmt: skip
     return {name: value for name, value in given.items() if value is not None}
 
@@ -120,7 +128,7 @@ def run(options: argparse.Namespace) -> Result:
         if not options.scheduler:
             require_blender()
         render = {"style": options.render, "size": options.size, "engine": options.engine}
-    teller = _Teller()
+    teller = Teller()
     result = api.video_batch(
         options.files, options.out, backend=options.backend, head=options.head, render=render,
         scheduler=options.scheduler, workers=options.workers, attempts=options.attempts,
@@ -135,7 +143,12 @@ def run(options: argparse.Namespace) -> Result:
 def table_of(reports: Sequence[dict[str, Any]]) -> list[str]:
     """The lines of the table at the end: a row for each video, numbers to the right."""
     heads = ("clip", "frames", "face", "gaps", "confidence", "frames/s", "result")
-    rows = [heads, *(_row(one) for one in reports)]
+    return table_of_rows(heads, [_row(one) for one in reports])
+
+
+def table_of_rows(heads: Sequence[str], entries: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first and the last column to the left, numbers to the right."""
+    rows = [heads, *entries]
     widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
     lines = []
     for row in rows:
@@ -170,10 +183,17 @@ def _sum(result: BatchResult) -> str:
     return words + (f", {counts['failed']} failed" if counts["failed"] else "")
 
 
-class _Teller:
-    """Says on standard error what happens: a bar for one video, lines for many."""
+class Teller:
+    """Says on standard error what happens: a bar for one video, lines for many.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    words : callable, optional
+        What is said of a video that is done, out of its report.
+    """
+
+    def __init__(self, words: Callable[[dict[str, Any]], str] | None = None) -> None:
+        self._words = words or _numbers
         self._bar: ProgressBar | None = None
         self._frames: dict[str, tuple[int, int]] = {}
         self._many, self._told_s = False, 0.0
@@ -185,7 +205,7 @@ class _Teller:
             self._say(f"{values['workers']} processes are at work.")
         elif kind == "report":
             self._frames.pop(values["name"], None)
-            words = values["sentence"] if values["state"] == "failed" else _numbers(values)
+            words = values["sentence"] if values["state"] == "failed" else self._words(values)
             self._say(f"{values['name']}: {words}")
         elif self._many:
             self._hear(values)

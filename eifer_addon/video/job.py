@@ -25,6 +25,7 @@ from .film import Video
 from .job_faces import FilmFaces, folder_name, model_sha256, source_of
 from .job_fit import fitted, prepared
 from .options import VideoOptions
+from .remove_target import check_target
 
 if TYPE_CHECKING:
     from ..heads.model import HeadModel
@@ -62,7 +63,8 @@ def video_to_expression(
     **choices
         See `options.VideoOptions`: ``space``, ``start``, ``stop``, ``step``, ``who``,
         ``max_faces``, ``fit``, ``smoothing``, ``electrodes``, ``fov_deg``, ``workers``,
-        ``state``, ``model``, ``rate_hz``, ``keep_going``.
+        ``state``, ``model``, ``rate_hz``, ``keep_going``, ``remove_electrodes``,
+        ``translator``, ``clean_film``.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def video_to_expression(
     """
     options = VideoOptions.of(choices)
     reconstructor = _reconstruction(backend, options, head)
-    video = open_video(path, rate_hz=options.rate_hz or PICTURES_HZ)
+    video = _opened(path, options)
     source = source_of(video)
     with _work_folder(options, folder_name(video, options, source)) as work:
         film = FilmFaces(video, options, work.folder, source)
@@ -90,18 +92,28 @@ def video_to_expression(
         work.is_unfinished = len(faces.indices) < film.total - len(film.damage)
         _check(faces, video)
         if reconstructor is not None:
-            track = reconstructor(video, faces, on_progress, should_stop)
+            track = reconstructor(film.shown, faces, on_progress, should_stop)
         elif with_fit:
             track = fitted(faces, models[0], options, rest)
         else:
             track = _raw(faces)
-    about = _provenance(video, options, backend, track, source["sha256"])
+        removal = film.removal
+        if options.clean_film and film.write_clean(Path(options.clean_film)):
+            removal["clean_film"] = Path(options.clean_film).name
+    about = removal | _provenance(video, options, backend, track, source["sha256"])
     about |= {"complete": len(track) >= film.total - len(film.damage)}
     about |= {"damage": list(film.damage)} if film.damage else {}
     # The first frame begins the film and cuts nothing.
     cuts = [round(float(t), 6) for t in faces.timestamps_s[1:][faces.is_cut[1:]]]
     about |= {"cuts": cuts} if cuts else {}
     return replace(track, provenance={**track.provenance, **about})
+
+
+def _opened(path: str | Path, options: VideoOptions) -> Video:
+    video = open_video(path, rate_hz=options.rate_hz or PICTURES_HZ)
+    if options.clean_film:
+        check_target(video, Path(options.clean_film), overwrite=True)
+    return video
 
 
 def _check(faces: FaceTrack, video: Video) -> None:

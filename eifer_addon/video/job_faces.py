@@ -23,6 +23,7 @@ from .job_worker import Following, follow_segment
 from .journal import SUFFIX, is_complete, read_end, usable
 from .landmarker import N_LANDMARKS, FaceLandmarker
 from .options import VideoOptions
+from .remove_follow import is_written, removal_of, without_electrodes, write_clean_film
 from .segments import Segment, plan, processes
 from .segments_joined import joined_frames
 
@@ -59,7 +60,12 @@ class FilmFaces:
             "source": dict(source), "model": model_sha256(), "software": software_version(),
             "step": options.step, "max_faces": options.max_faces, "keep_going": options.keep_going,
         }  # fmt: skip
-        self._how = Following(options.step, options.max_faces, options.keep_going, head)
+        self._removal = removal_of(video, options)
+        if self._removal is not None:
+            head["removal"] = self._removal
+        self._how = Following(
+            options.step, options.max_faces, options.keep_going, head, self._removal
+        )
         self._paths = [folder / f"{segment.start:08d}{SUFFIX}" for segment in self._segments]
         self.total = sum(segment.count(options.step) for segment in self._segments)
         self.damage: tuple[str, ...] = ()
@@ -89,7 +95,7 @@ class FilmFaces:
         left = [
             (segment, path)
             for segment, path in zip(self._segments, self._paths, strict=True)
-            if not is_complete(path, self._how.head_of(segment))
+            if not self._is_done(segment, path)
         ]
         for _, path in left:  # one of another film, or damaged
             path.unlink(missing_ok=True)
@@ -105,6 +111,34 @@ class FilmFaces:
             pool = self._pool(count, todo, lambda done: on_done(before + done), should_stop)
             pool.run(todo, paths, meanwhile)
         return self._chosen()
+
+    def _is_done(self, segment: Segment, path: Path) -> bool:
+        head = self._how.head_of(segment)
+        return is_complete(path, head) and is_written(path, self._removal, head)
+
+    @property
+    def shown(self) -> Video:
+        """The film as its faces were followed: without electrodes where that was wanted."""
+        return without_electrodes(self._video, self._removal)
+
+    def write_clean(self, out: Path) -> bool:
+        """Write the film without electrodes; False where the work was stopped before its end."""
+        if self._removal is None:
+            return False
+        wanted = self._options
+        whole = (wanted.start, wanted.stop, wanted.step) == (0, None, 1)
+        return write_clean_film(self._video, self._removal, self._paths, out, whole=whole)
+
+    @property
+    def removal(self) -> dict[str, Any]:
+        """What a result tells of the removal of electrodes; empty without any."""
+        known = self._removal
+        if known is None:
+            return {}
+        return {
+            "electrodes_removed": True, "translator": known["name"],
+            "translator_sha256": known["sha256"],
+        }  # fmt: skip
 
     def _count(self, segment: Segment) -> int:
         return segment.count(self._options.step)
@@ -198,9 +232,12 @@ def source_of(video: Video) -> dict[str, Any]:
 def folder_name(video: Video, options: VideoOptions, source: Mapping[str, Any]) -> str:
     """A name for the folder of a film's work that no other work has."""
     choices = {
-        name: value for name, value in asdict(options).items()
+        name: value
+        for name, value in asdict(options).items()
         if name in {"start", "stop", "step", "max_faces", "rate_hz", "keep_going"}
-    }  # fmt: skip
+    }
+    if options.remove_electrodes:
+        choices |= {"translator": options.translator}  # fmt: skip
     text = json.dumps([dict(source), choices, software_version(), model_sha256()], sort_keys=True)
     return f"{video.path.stem[:40]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 

@@ -28,8 +28,8 @@ _ENVIRONMENT = {
 class _Worker:
     """A process and what it does."""
 
-    def __init__(self, request: str) -> None:
-        self.child = Child("video.job_worker", request, environment=_ENVIRONMENT)
+    def __init__(self, module: str, request: str) -> None:
+        self.child = Child(module, request, environment=_ENVIRONMENT)
         self.segment: Segment | None = None
         self.is_told_to_stop = False
 
@@ -58,6 +58,8 @@ class Pool:
         Called with the number of frames that are done, by piece.
     should_stop : callable
         Asked all the time; the processes close their journals when it says True.
+    module : str
+        Whose ``main`` the processes run.
     """
 
     def __init__(
@@ -67,7 +69,10 @@ class Pool:
         count: int,
         on_counts: Callable[[Mapping[int, int]], None],
         should_stop: Callable[[], bool],
+        *,
+        module: str = "video.job_worker",
     ) -> None:
+        self._module = module
         self._name, self._request, self._count = name, json.dumps(dict(request)), count
         self._on_counts, self._should_stop = on_counts, should_stop
         self._workers: list[_Worker] = []
@@ -140,7 +145,7 @@ class Pool:
         while self._todo and busy < self._count:
             busy += 1
             try:
-                self._workers.append(_Worker(self._request))
+                self._workers.append(_Worker(self._module, self._request))
             except OSError as error:
                 reason = os.strerror(error.errno or 0)
                 raise EiferError(

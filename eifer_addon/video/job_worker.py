@@ -20,6 +20,7 @@ from .faces import FaceTracker
 from .film import Video
 from .journal import End, JournalWriter
 from .landmarker import FaceLandmarker
+from .remove_follow import shown
 from .segments import Segment
 
 _NAP_S = 0.002
@@ -38,12 +39,15 @@ class Following:
         As for `face_tracks.follow_faces`.
     head : mapping
         What every journal begins with.
+    removal : mapping or None
+        How electrodes are removed before; see `remove_follow.removal_of`.
     """
 
     step: int
     max_faces: int
     keep_going: bool
     head: Mapping[str, Any]
+    removal: Mapping[str, Any] | None = None
 
     def head_of(self, segment: Segment) -> dict[str, Any]:
         """What the journal of a piece begins with."""
@@ -75,11 +79,14 @@ def follow_segment(
         Asked after each frame.
     """
     tracker = FaceTracker(landmarker, how.max_faces)
-    done = 0
-    with JournalWriter(path, how.head_of(segment)) as journal:
+    done, head = 0, how.head_of(segment)
+    with (
+        JournalWriter(path, head) as journal,
+        shown(video, landmarker, how.removal, segment, path, head) as (film, end),
+    ):
         stopped = False
         for frame in follow_faces(
-            video, landmarker, start=segment.start, stop=segment.tail, step=how.step,
+            film, landmarker, start=segment.start, stop=segment.tail, step=how.step,
             max_faces=how.max_faces, keep_going=how.keep_going, tracker=tracker,
         ):  # fmt: skip
             journal.add(frame)
@@ -89,7 +96,9 @@ def follow_segment(
             stopped = should_stop()
             if stopped:
                 break
-        journal.end(End(not stopped, tuple(video.damage), tracker.looks))
+        if not stopped:
+            end()
+        journal.end(End(not stopped, tuple(film.damage), tracker.looks))
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ from ..heads.electrodes import electrode_scheme
 
 #: Whose face: "largest", "central", a person's number, or (frame, x, y) in pixels.
 Who = str | int | tuple[int, float, float]
-_OF_THE_MACHINE = frozenset({"workers", "state"})
+_OF_THE_MACHINE = frozenset({"workers", "state", "clean_film"})
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class VideoOptions:
     smoothing : float or None
         Passed to the fit; None is its default.
     electrodes : object
-        An electrode scheme whose places are trusted less; passed to the fit.
+        An electrode scheme whose places are trusted less; passed to the fit. "remove" means
+        `remove_electrodes`.
     fov_deg : float or None
         The camera's horizontal angle of view in degrees, where it is known.
     workers : int or None
@@ -51,6 +52,12 @@ class VideoOptions:
         Frames per second of an image sequence, which has no times of its own.
     keep_going : bool
         Leave damaged places out instead of stopping there.
+    remove_electrodes : bool
+        Read the film without the electrodes on the faces; see `remove_job`.
+    translator : str or None
+        The network that removes them, None for the one that comes with the add-on.
+    clean_film : str or None
+        An mp4 file that gets the film without electrodes, where they are removed.
     """
 
     space: str | None = None
@@ -68,6 +75,9 @@ class VideoOptions:
     model: str | None = None
     rate_hz: float | None = None
     keep_going: bool = False
+    remove_electrodes: bool = False
+    translator: str | None = None
+    clean_film: str | None = None
 
     @classmethod
     def of(cls, choices: Mapping[str, Any]) -> VideoOptions:
@@ -87,7 +97,9 @@ class VideoOptions:
         values = dict(choices)
         if isinstance(values.get("who"), list | tuple):
             values["who"] = _place(values["who"])
-        for name in ("state", "model"):
+        if values.get("electrodes") == "remove":
+            values |= {"electrodes": None, "remove_electrodes": True}
+        for name in ("state", "model", "translator", "clean_film"):
             if isinstance(values.get(name), Path):
                 values[name] = str(values[name])
         options = cls(**values)
@@ -100,6 +112,7 @@ class VideoOptions:
             )
         if options.max_faces < 1:
             raise EiferError(f"{options.max_faces} faces cannot be followed.", "Give at least 1.")
+        _check_removal(options)
         _check_fit(options)
         return options
 
@@ -113,13 +126,26 @@ class VideoOptions:
     def to_provenance(self) -> dict[str, Any]:
         """What of the choices makes the result: none of the machine, its folders or its work."""
         told = {k: v for k, v in self.to_document().items() if k not in _OF_THE_MACHINE}
-        if self.model is not None:
-            told["model"] = Path(self.model).name
+        for name in ("model", "translator"):
+            if name in told:
+                told[name] = Path(told[name]).name
         return told
 
     def as_json(self) -> str:
         """One line that is the same for the same choices."""
         return json.dumps(self.to_document(), sort_keys=True)
+
+
+def _check_removal(options: VideoOptions) -> None:
+    """What would be asked for in vain."""
+    if options.remove_electrodes:
+        return
+    for name, what in (("clean_film", "A clean film"), ("translator", "A translator")):
+        if getattr(options, name) is not None:
+            raise EiferError(
+                f"{what} is asked for, but no electrodes are to be removed.",
+                "Let electrodes be removed (remove_electrodes), too.",
+            )
 
 
 def _check_fit(options: VideoOptions) -> None:

@@ -22,7 +22,7 @@ from eifer.eifer_addon.cli import main
 from eifer.eifer_addon.errors import EiferError
 from eifer.eifer_addon.track import ExpressionTrack
 from eifer.eifer_addon.verbs import video
-from eifer.eifer_addon.video_batch import _arrived
+from eifer.eifer_addon.video_batch import arrived
 from eifer.eifer_addon.video_clip import Request, run
 
 SCRIPT = Path(__file__).parents[1] / "batch_script.py"
@@ -167,9 +167,9 @@ def test_a_worker_that_sees_other_disks_is_a_sentence(films: Path, tmp_path: Pat
     assert report["state"] == "failed"
     assert re.search(r"The process on \S+ does not see .*a\.mp4", report["sentence"])
     done = {"name": "a", "state": "done", "host": "node1", "files": {"track": "track.npz"}}
-    arrived = _arrived(done, tmp_path / "nothing")
-    assert arrived["state"] == "failed"
-    assert "The process on node1 wrote track.npz, but it is not in" in arrived["sentence"]
+    found = arrived(done, tmp_path / "nothing")
+    assert found["state"] == "failed"
+    assert "The process on node1 wrote track.npz, but it is not in" in found["sentence"]
 
 
 def test_what_is_done_is_skipped_and_the_exit_code_says_what_failed(
@@ -221,7 +221,7 @@ def test_who_interrupts_a_batch_is_told_what_stays_and_it_goes_on_from_there(
 
     command = ["video", str(films / "short.mp4"), "--out", str(tmp_path), "--workers", "1"]
     with monkeypatch.context() as patch:
-        patch.setattr(video._Teller, "__call__", interrupt)
+        patch.setattr(video.Teller, "__call__", interrupt)
         assert main(command) == 1
     told = capsys.readouterr().err
     assert "stopped; what is done is kept, and the same command goes on from there." in told

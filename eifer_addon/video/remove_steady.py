@@ -1,0 +1,151 @@
+"""What replaces electrodes held steady from frame to frame, along the movements of the face.
+
+A network that sees every frame for itself draws skin a little otherwise each time, and is a little
+surer or less sure at the rims of what it found. So each frame's patch is mixed with the former
+one, moved to where the landmarks say that the skin went: the more the two agree the more, and
+not at all where they differ by more than such flicker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import uniform_filter
+
+from .crop import Region
+from .remove_blend import SIZE, Patch, in_light
+
+#: How much of a new frame is taken where it agrees with the former one, and the difference (0 to
+#: 255) up to which it does; from the second one on the new frame is taken whole.
+_LEAST, _AGREES, _DIFFERS = 0.3, 4.0, 18.0
+_DIFFERENCE_WINDOW = 7
+#: How fast coverage may fall: what was covered a frame ago most likely still is.
+_FALL = 0.45
+#: The grid on which movement is known, and over which share of the crop a landmark speaks.
+_GRID, _SPREAD = 24, 0.05
+#: A point of the skin that moved farther than this share of the crop is none that can be followed.
+_FARTHEST = 0.12
+
+
+@dataclass(frozen=True)
+class _Last:
+    patch: Patch
+    points: np.ndarray
+
+
+class Steady:
+    """Steadies the patches of one face, frame after frame.
+
+    Parameters
+    ----------
+    smooth : bool
+        False mixes nothing, for comparison.
+    """
+
+    def __init__(self, *, smooth: bool = True) -> None:
+        self._smooth = smooth
+        self._last: _Last | None = None
+
+    def __call__(self, patch: Patch, points: np.ndarray | None) -> Patch:
+        """The patch in step with the former ones.
+
+        Parameters
+        ----------
+        patch : Patch
+            Of the next frame, as the network gave it.
+        points : numpy.ndarray or None
+            Landmarks (n, 2) of the face in the picture's pixels; None where they are not known.
+
+        Returns
+        -------
+        Patch
+        """
+        lit = Patch(
+            patch.region, patch.picture,
+            in_light(patch.picture, patch.fill, patch.alpha), patch.coverage,
+        )  # fmt: skip
+        last = self._last
+        if self._smooth and last is not None and points is not None:
+            lit = _mixed(lit, points, last)
+        self._last = None if points is None else _Last(lit, points)
+        return lit
+
+    def forget(self) -> None:
+        """Begin anew: a cut lies before the next frame, or the face was lost."""
+        self._last = None
+
+
+def _mixed(patch: Patch, points: np.ndarray, last: _Last) -> Patch:
+    """A patch mixed with the former one where either covers something."""
+    concerned = (patch.coverage > 0.02) | (last.patch.coverage > 0.02)
+    concerned = uniform_filter(concerned.astype(np.float32), 9) > 0
+    if not concerned.any():
+        return patch
+    moved, known = _former(patch, points, last, concerned)
+    fill, coverage = patch.fill.copy(), patch.coverage.copy()
+    own = fill[concerned]
+    differ: np.ndarray = np.zeros(coverage.shape, np.float32)
+    differ[concerned] = np.abs(moved[:, :3] - own).mean(axis=1)
+    differ = uniform_filter(differ, _DIFFERENCE_WINDOW)[concerned]
+    gain = _LEAST + (1 - _LEAST) * np.clip((differ - _AGREES) / (_DIFFERS - _AGREES), 0, 1)
+    gain = np.where(known, gain, 1)[:, None]
+    fill[concerned] = moved[:, :3] + (own - moved[:, :3]) * gain
+    before = np.where(known, moved[:, 3], 0)
+    coverage[concerned] = np.maximum(coverage[concerned], before * (1 - _FALL))
+    return Patch(patch.region, patch.picture, fill, coverage)
+
+
+def _former(
+    patch: Patch, points: np.ndarray, last: _Last, concerned: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Colours and coverage (m, 4) that the places had a frame ago, and whether they are known."""
+    region, before = patch.region, last.patch.region
+    scale = region.width / SIZE
+    shift = _movement(points, last.points, region)
+    y, x = np.nonzero(concerned)
+    # In the picture's pixels, back along the movement, and into the former crop.
+    at_x = region.x - region.width / 2 + (x + 0.5) * scale - shift[0][concerned]
+    at_y = region.y - region.height / 2 + (y + 0.5) * scale - shift[1][concerned]
+    at_x = (at_x - before.x + before.width / 2) / before.width * SIZE - 0.5
+    at_y = (at_y - before.y + before.height / 2) / before.height * SIZE - 0.5
+    far = np.hypot(shift[0], shift[1])[concerned] > _FARTHEST * region.width
+    known = (at_x >= 0) & (at_y >= 0) & (at_x <= SIZE - 1) & (at_y <= SIZE - 1) & ~far
+    stack = np.concatenate([last.patch.fill, last.patch.coverage[..., None]], axis=2)
+    return _bilinear(stack, at_x, at_y), known
+
+
+def _movement(
+    points: np.ndarray, before: np.ndarray, region: Region
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far the skin at each place of the crop moved since, two (SIZE, SIZE) in pixels."""
+    side, x, y = region.width, region.x, region.y
+    unit = (points - (x - side / 2, y - side / 2)) / side
+    steps = (np.arange(_GRID) + 0.5) / _GRID
+    across = np.exp(-(((unit[:, 0][:, None] - steps) / _SPREAD) ** 2) / 2)
+    down = np.exp(-(((unit[:, 1][:, None] - steps) / _SPREAD) ** 2) / 2)
+    moved = points - before
+    mean = moved.mean(axis=0)
+    weight = down.T @ across
+    result = []
+    for k in (0, 1):
+        # Beyond the landmarks the face moves as a whole.
+        known = (down * moved[:, k][:, None]).T @ across
+        grid = ((known + 0.05 * mean[k]) / (weight + 0.05)).astype(np.float32)
+        image = Image.fromarray(grid).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        result.append(np.asarray(image))
+    return result[0], result[1]
+
+
+def _bilinear(stack: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Values (m, k) of an array (h, w, k) at places between its pixels."""
+    high, wide = stack.shape[:2]
+    x, y = np.clip(x, 0, wide - 1), np.clip(y, 0, high - 1)
+    column, row = np.minimum(x.astype(int), wide - 2), np.minimum(y.astype(int), high - 2)
+    u, v = (x - column).astype(np.float32)[:, None], (y - row).astype(np.float32)[:, None]
+    flat = stack.reshape(-1, stack.shape[2])
+    at = row * wide + column
+    upper = flat[at] * (1 - u) + flat[at + 1] * u
+    lower = flat[at + wide] * (1 - u) + flat[at + wide + 1] * u
+    return np.asarray(upper * (1 - v) + lower * v)
