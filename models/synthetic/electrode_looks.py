@@ -71,7 +71,9 @@ def draw_kind(random: np.random.Generator) -> Kind:
     return _MAKERS[name](random)
 
 
-def _one(random: np.random.Generator, colours: tuple) -> tuple[float, float, float]:
+def _one(
+    random: np.random.Generator, colours: tuple[tuple[float, float, float], ...]
+) -> tuple[float, float, float]:
     """One of the colours, a little off."""
     colour = np.array(colours[random.integers(len(colours))]) * random.uniform(0.88, 1.08)
     red, green, blue = np.clip(colour + random.normal(0, 0.02, 3), 0.02, 1).tolist()

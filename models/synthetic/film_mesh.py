@@ -1,0 +1,303 @@
+"""What is filmed: a head with hair and shoulders, as one mesh with what its shader needs.
+
+Hair is the scalp lifted off the head, long hair a curtain behind it; neck and shirt are a loft from
+the rim of the neck. All of it is laid onto the open head by the landmarks, so that maps and hair
+fit other heads as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+
+from ...eifer_addon.heads.landmarks import find_landmarks
+from ...eifer_addon.heads.model import HeadModel
+from ...eifer_addon.heads.open_head import load_open_head
+from ...eifer_addon.heads.parts import head_parts
+from .film_raster import NormalTable
+from .materials import Look
+from .skin import texels
+
+#: The hairline on the open head: azimuth in degrees from the front, height in m.
+_HAIRLINE = ((0, 0.0815), (14, 0.0835), (30, 0.087), (42, 0.079), (54, 0.060), (62, 0.037),
+             (72, 0.022), (80, 0.020), (95, 0.028), (108, 0.016), (118, -0.012), (135, -0.030),
+             (180, -0.038))  # fmt: skip
+_HAIR_AXIS_Z, _HAIRLINE_SOFT_M = -0.037, 0.014
+#: Thickness of hair in m by its cut, on the crown.
+_THICK = {"shorn": 0.002, "short": 0.010, "full": 0.021, "long": 0.017}
+_CURTAIN = (10, 36)
+#: Rings of the loft: drop below the rim, half width, half depth, shift backwards, in m; the first
+#: that is cloth.
+_RINGS = ((0.014, 0.064, 0.060, -0.052), (0.026, 0.078, 0.068, -0.054),
+          (0.034, 0.110, 0.078, -0.056), (0.050, 0.165, 0.088, -0.058),
+          (0.085, 0.205, 0.105, -0.056), (0.16, 0.222, 0.125, -0.050),
+          (0.32, 0.226, 0.135, -0.045))  # fmt: skip
+_CLOTH = 2
+_AROUND = 56
+#: What a vertex is made of.
+SKIN, PART, HAIR, CLOTH = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class FilmMesh:
+    """A person's mesh.
+
+    Attributes
+    ----------
+    head : HeadModel
+    triangles : numpy.ndarray
+        int32 (F, 3), the head's first (of it those that are drawn), then hair's and the body's.
+    cull : numpy.ndarray
+        bool (F,).
+    material : numpy.ndarray
+        int8 (V,): SKIN, PART (eyes, teeth, lashes: own colours), HAIR or CLOTH.
+    colours : numpy.ndarray
+        float32 (V, 3), linear RGB, of all but the skin.
+    texel : numpy.ndarray
+        float32 (V, 2) column and row in the maps.
+    hair_share : numpy.ndarray
+        (V,) how much hair covers the skin.
+    gloss : numpy.ndarray
+        float32 (V,) sheen against skin's.
+    cap : numpy.ndarray
+        int (c,), skin vertices over which the cap lies.
+    cap_lift : numpy.ndarray
+        (c,) in m along the normal.
+    curtain, shoulders : numpy.ndarray
+        (k, 3) rest positions in m, in the axes of the head and of the body.
+    casts : numpy.ndarray
+        int, triangles that cast shadows: all but single hairs.
+    """
+
+    head: HeadModel
+    triangles: np.ndarray
+    cull: np.ndarray
+    material: np.ndarray
+    colours: np.ndarray
+    texel: np.ndarray
+    hair_share: np.ndarray
+    gloss: np.ndarray
+    cap: np.ndarray
+    cap_lift: np.ndarray
+    curtain: np.ndarray
+    shoulders: np.ndarray
+    casts: np.ndarray
+
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        """Unit normals (V, 3) of the head's own vertices."""
+        return self._table.normals(vertices)
+
+    @cached_property
+    def _table(self) -> NormalTable:
+        return NormalTable(self.head.n_vertices, self.head.triangles)
+
+
+def laid_on_open_head(head: HeadModel) -> np.ndarray:
+    """Places (V, 3) in m of a head's vertices on the open head, by the landmarks of both."""
+    if head.name == "open":
+        return head.template.astype(np.float64)
+    base = load_open_head()
+    assert base.landmarks is not None
+    there = base.landmarks.positions(base.template, base.triangles)[:468:3]
+    marks = head.landmarks or find_landmarks(head)
+    here = marks.positions(head.template, head.triangles)[:468:3]
+    warp = RBFInterpolator(here, there, kernel="linear", smoothing=1e-4)
+    return np.asarray(warp(head.template.astype(np.float64)))
+
+
+def hair_share(place: np.ndarray, raise_m: float = 0.0) -> np.ndarray:
+    """How much a point (n, 3) on the open head is below hair, 0 to 1."""
+    azimuth = np.degrees(np.arctan2(np.abs(place[:, 0]), place[:, 2] - _HAIR_AXIS_Z))
+    line = np.interp(azimuth, *np.array(_HAIRLINE).T)
+    line = line + raise_m * np.clip(1.5 - azimuth / 60, 0, 1)
+    return np.clip((place[:, 1] - line) / _HAIRLINE_SOFT_M + 0.5, 0, 1)
+
+
+def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
+    """A person's mesh.
+
+    Parameters
+    ----------
+    head : HeadModel
+        With landmarks and colours.
+    identity : numpy.ndarray
+        Coefficients of the head, for which hair and shoulders are made.
+    look : Look
+    """
+    assert head.landmarks is not None
+    assert head.colours is not None
+    parts = head_parts(head, head.landmarks)
+    place = laid_on_open_head(head)
+    neutral = head.shaped(identity)
+    share = np.where(parts.skin, hair_share(place, look.hairline_m) * _no_ears(place), 0.0)
+    cap, cap_triangles, lift = _cap(head, share, place, look)
+    curtain, curtain_triangles = _curtain(neutral, look)
+    rim, shoulders, body_triangles = _shoulders(neutral, head, parts.skin)
+    n, n_cap, n_curtain = head.n_vertices, len(cap), len(curtain)
+    body_triangles = np.where(body_triangles < 0, rim[np.maximum(-body_triangles - 1, 0)],
+                              body_triangles + n + n_cap + n_curtain)  # fmt: skip
+    triangles = np.concatenate(
+        [head.triangles, cap_triangles + n, curtain_triangles + n + n_cap, body_triangles]
+    ).astype(np.int32)
+    hairy = parts.hair[head.triangles[:, 0]]
+    cull = np.ones(len(triangles), bool)
+    cull[: len(hairy)] = ~hairy
+    cull[len(head.triangles) + len(cap_triangles) :] = False
+    n_cloth = len(shoulders) - _CLOTH * _AROUND
+    inside = _mouth(head, parts.skin)
+    material = np.concatenate([
+        np.where(parts.skin & ~inside, SKIN, PART), np.full(n_cap + n_curtain, HAIR),
+        np.full(len(shoulders) - n_cloth, SKIN), np.full(n_cloth, CLOTH),
+    ]).astype(np.int8)  # fmt: skip
+    colours = np.concatenate([
+        _part_colours(head, parts.hair, look), np.tile(look.hair, (n_cap + n_curtain, 1)),
+        np.tile(look.shirt, (len(shoulders), 1)),
+    ]).astype(np.float32)  # fmt: skip
+    at = np.concatenate([place, place[cap], curtain, shoulders])
+    gloss = np.concatenate([
+        np.where(parts.skin, 1.0, _wet(parts.eyes["left"] | parts.eyes["right"], parts.inner)),
+        np.full(n_cap + n_curtain, 0.9), np.full(len(shoulders) - n_cloth, 0.6), np.zeros(n_cloth),
+    ]).astype(np.float32)  # fmt: skip
+    return FilmMesh(
+        head, triangles, cull, material, colours, texels(at).astype(np.float32),
+        np.concatenate([share, np.zeros(len(at) - n)]), gloss, cap, lift, curtain, shoulders,
+        np.concatenate([np.flatnonzero(~hairy), np.arange(len(hairy), len(triangles))]),
+    )  # fmt: skip
+
+
+def _wet(eyes: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    return np.where(eyes, 3.0, np.where(inner, 1.2, 0.1))
+
+
+def _no_ears(place: np.ndarray) -> np.ndarray:
+    """0 on the ears, 1 elsewhere; they stick out of the head below the hair."""
+    out = np.clip((np.abs(place[:, 0]) - 0.0725) / 0.004, 0, 1)
+    return 1 - out * (place[:, 1] < 0.045) * (place[:, 1] > -0.05) * (place[:, 2] > -0.06)
+
+
+def _mouth(head: HeadModel, skin: np.ndarray) -> np.ndarray:
+    """Bool (V,), skin inside the mouth and the nostrils, whose own colours are dark."""
+    assert head.colours is not None
+    dark = head.colours.sum(axis=1) < 0.30
+    inside = np.zeros(head.n_vertices, bool)
+    if head.polygon_material is not None and head.polygons is not None:
+        chosen = head.polygons[head.polygon_material == head.materials.index("mouth")]
+        inside[chosen[chosen >= 0]] = True
+    near = (np.abs(head.template[:, 0]) < 0.03) & (head.template[:, 2] > 0.03)
+    return np.asarray(skin & (inside | (dark & near & (head.template[:, 1] < 0.0))))
+
+
+def _part_colours(head: HeadModel, hairs: np.ndarray, look: Look) -> np.ndarray:
+    """Colours (V, 3): the eyes' irises and the brows' hairs are the person's own."""
+    assert head.colours is not None
+    colours = head.colours.astype(np.float64).copy()
+    polygons, kind = head.polygons, head.polygon_material
+    if kind is None or polygons is None:
+        return colours
+
+    def of(name: str) -> np.ndarray:
+        chosen = polygons[kind == head.materials.index(name)]
+        return np.unique(chosen[chosen >= 0])
+
+    iris = of("iris")
+    tone = colours[iris].sum(axis=1, keepdims=True)
+    streaked = np.array(look.iris) * tone / np.median(tone)
+    limbus = np.clip(tone / np.median(tone), 0, 1)
+    colours[iris] = np.clip(streaked * (0.35 + 0.65 * limbus), 0.002, 0.6)
+    colours[of("pupil")] = 0.003
+    brows = of("brows")
+    colours[brows] = np.array(look.brow) * (0.8 + 0.4 * (brows % 7)[:, None] / 6)
+    colours[np.setdiff1d(np.flatnonzero(hairs), brows)] = (0.010, 0.007, 0.006)
+    colours[of("sclera")] *= (0.86, 0.82, 0.79)
+    teeth = of("teeth")
+    colours[teeth] *= np.array([0.92, 0.88, 0.78]) * (1 - 0.003 * max(look.age_years - 20, 0))
+    return colours
+
+
+def _cap(
+    head: HeadModel, share: np.ndarray, place: np.ndarray, look: Look
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hair over the scalp: skin vertices (c,), triangles in them, lifts (c,) in m."""
+    if look.cut == "shorn":
+        return np.zeros(0, int), np.zeros((0, 3), int), np.zeros(0)
+    inside = (share[head.triangles] > 0.02).all(axis=1)
+    cap, flat = np.unique(head.triangles[inside], return_inverse=True)
+    random = np.random.default_rng((look.seed, 0x4A1))
+    wave = np.sin(place[cap] @ random.normal(0, 75, (3, 3)) + random.uniform(0, 6, 3)).mean(axis=1)
+    crown = np.clip((place[cap, 1] - 0.02) / 0.09, 0, 1)
+    thick = _THICK[look.cut] * (0.55 + 0.45 * crown) * (1 + 0.35 * wave)
+    lift = np.clip(share[cap], 0, 1) ** 0.7 * thick - 0.0006 * (share[cap] < 0.3)
+    return cap, flat.reshape(-1, 3), lift
+
+
+def _curtain(neutral: np.ndarray, look: Look) -> tuple[np.ndarray, np.ndarray]:
+    """Long hair behind and beside the head: points (k, 3) in m and triangles."""
+    if look.cut != "long":
+        return np.zeros((0, 3)), np.zeros((0, 3), int)
+    rows, columns = _CURTAIN
+    random = np.random.default_rng((look.seed, 0x4A2))
+    wide = np.percentile(np.abs(neutral[:, 0]), 99) + 0.012
+    turn = np.radians(np.linspace(74, 286, columns)) + random.normal(0, 0.015, columns)
+    fall = np.linspace(0, 1, rows)[:, None]
+    length = random.uniform(0.10, 0.24)
+    wave = 1 + 0.05 * np.sin(fall * random.uniform(4, 9) + random.uniform(0, 6, columns))
+    spread = (0.93 + 0.22 * np.sin(np.pi * np.clip(fall * 0.75, 0, 1))) * wave
+    x = wide * np.sin(turn) * spread
+    z = -0.030 + 0.098 * np.cos(turn) * (0.96 + 0.1 * fall) * wave
+    y = 0.075 - fall * (0.075 + length) + 0.012 * np.cos(2 * turn) + 0 * x
+    points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
+    return points, _grid_triangles(rows, columns, closed=False)
+
+
+def _grid_triangles(rows: int, columns: int, *, closed: bool) -> np.ndarray:
+    """Triangles of a grid of points, row by row; closed joins the last column to the first."""
+    last = columns if closed else columns - 1
+    row, column = np.divmod(np.arange((rows - 1) * last), last)
+    after = (column + 1) % columns
+    a, b = row * columns + column, row * columns + after
+    c, d = a + columns, b + columns
+    return np.concatenate([np.stack([a, c, d], 1), np.stack([a, d, b], 1)])
+
+
+def _shoulders(
+    neutral: np.ndarray, head: HeadModel, skin: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rim (r,) of the neck, points (k, 3) of the loft, and triangles; -1 - i is rim vertex i."""
+    rim = _rim(head, skin)
+    low = neutral[rim, 1].mean()
+    middle_z = neutral[rim, 2].mean()
+    reach = np.abs(neutral[rim, 0]).max() / 0.0585
+    turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
+    rings = []
+    for number, (drop, wide, deep, back) in enumerate(_RINGS):
+        slope = np.clip(number - 1, 0, 3) / 3
+        x = wide * (reach if number < 3 else 1.0) * np.sin(turn)
+        z = middle_z + (back + 0.052) * slope + deep * (reach if number < 3 else 1.0) * np.cos(turn)
+        # Collars are lower in front than behind.
+        y = low - drop - 0.012 * np.cos(turn) * (number < 4) + 0 * x
+        rings.append(np.stack([x, y, z], axis=1))
+    points = np.concatenate(rings)
+    triangles = _grid_triangles(len(_RINGS), _AROUND, closed=True)
+    angle = np.arctan2(neutral[rim, 0], neutral[rim, 2] - middle_z) % (2 * np.pi)
+    nearest = np.argmin(np.abs((angle[None] - turn[:, None] + np.pi) % (2 * np.pi) - np.pi), axis=1)
+    after = np.roll(np.arange(_AROUND), -1)
+    first = np.stack([-1 - nearest, np.arange(_AROUND), after], axis=1)
+    second = np.stack([-1 - nearest, after, -1 - nearest[after]], axis=1)
+    joined = np.concatenate([first, second[nearest != nearest[after]]])
+    return rim, points, np.concatenate([joined, triangles])
+
+
+def _rim(head: HeadModel, skin: np.ndarray) -> np.ndarray:
+    """Skin vertices (r,) at the end of the neck: those that the head names, else its border."""
+    if "rim" in head.info:
+        return np.asarray(head.info["rim"], int)
+    edges = np.concatenate([head.triangles[:, [0, 1]], head.triangles[:, [1, 2]],
+                            head.triangles[:, [2, 0]]])  # fmt: skip
+    edges = np.sort(edges[skin[edges[:, 0]]], axis=1)
+    single, count = np.unique(edges, axis=0, return_counts=True)
+    border = np.unique(single[count == 1])
+    low = head.template[border, 1] < head.template[skin, 1].min() + 0.035
+    return border[low]
