@@ -49,6 +49,11 @@ class FaceMuscle:
     is_measured: bool
 
     @property
+    def length_mm(self) -> float:
+        """Length of the course; a canvas unit is about a mm."""
+        return float(np.sqrt((np.diff(self.course, axis=0) ** 2).sum(axis=1)).sum())
+
+    @property
     def is_seen(self) -> bool:
         """Whether any electrode on the skin picks it up."""
         return len(self.course) > 0
@@ -65,8 +70,9 @@ def read_face_muscles() -> dict[str, Any]:
 def face_muscles() -> tuple[FaceMuscle, ...]:
     """All muscles, left before right, the eleven measured ones first in Fridlund's order."""
     table, sites = read_face_muscles(), read_expressions()["sites"]
-    rows = [(name, sites[name]["course"], table["measured"][name], True) for name in sites]
-    rows += [(name, row.get("course", []), row, False) for name, row in table["hidden"].items()]
+    own = table["measured"]
+    rows = [(k, own[k].get("course", sites[k]["course"]), own[k], True) for k in sites]
+    rows += [(k, row.get("course", []), row, False) for k, row in table["hidden"].items()]
     return tuple(_muscle(*row, side) for row in rows for side in SIDES)
 
 

@@ -12,11 +12,13 @@ from .muscle_emg_units import RAW_HZ
 #: RMS in µV of one electrode against the reference. White noise of contact and amplifier in the
 #: EMG band; hum of the reference, which all electrodes share, and of each one's own; slow drift of
 #: the half-cell potential; what a strong movement of the skin under an electrode adds.
-NOISE_UV, COMMON_HUM_UV, HUM_UV, DRIFT_UV, MOVEMENT_UV = 1.3, 18.0, 1.6, 40.0, 45.0
+NOISE_UV, COMMON_HUM_UV, HUM_UV, DRIFT_UV, MOVEMENT_UV = 1.0, 18.0, 0.9, 2.0, 22.0
 _MAINS_HZ, _HARMONICS = 50.0, ((1, 1.0), (2, 0.06), (3, 0.22), (5, 0.09))
 #: Below this the noise of a contact rises as 1/f.
 _CORNER_HZ = 25.0
 _DRIFT_HZ, _MOVEMENT_HZ = 1.0, 9.0
+#: Spread (log) of drift between contacts and clips: most are still, some wander far.
+_DRIFTING = 0.8
 #: Chance for a contact to fail for a moment in a clip, how long it lasts in s, and what it shows.
 _LOSS, _LOSS_S, _LOST_HUM_UV, _LOST_STEP_UV = 0.0025, (0.08, 0.9), 220.0, 900.0
 #: Coefficients that move by so much in a second shake the skin at full strength.
@@ -56,7 +58,8 @@ def _coloured(n_rows: int, n: int, poor: np.ndarray, rng: np.random.Generator) -
     white = NOISE_UV**2 / band * (1 + _CORNER_HZ / np.maximum(frequency, 0.5))
     slow = np.where((frequency > 0) & (frequency < _DRIFT_HZ), 1 / (frequency + 0.1) ** 2, 0.0)
     slow *= DRIFT_UV**2 / max(float(slow.sum()) * RAW_HZ / length, 1e-12)
-    density = white * poor**2 + slow * poor
+    wander = np.exp(rng.normal(0, _DRIFTING, (n_rows, 1)))
+    density = white * poor**2 + slow * poor * wander**2
     draw = rng.standard_normal((n_rows, 2 * len(frequency))).view(np.complex128)
     draw *= np.sqrt(density * RAW_HZ * length) / 2
     draw[:, 0] = 0

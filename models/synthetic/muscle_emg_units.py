@@ -21,7 +21,7 @@ from .subject import generator
 RAW_HZ = 4096.0
 #: Motor units of a pool, the range of their thresholds and of their potentials' sizes. Facial pools
 #: are larger, but an electrode sees a part of them.
-N_UNITS, _THRESHOLDS, _SIZES = 80, 30.0, 12.0
+N_UNITS, _THRESHOLDS, _SIZES = 100, 30.0, 10.0
 #: Firing rates in Hz: when a unit begins, at most for the smallest and for the largest, and per
 #: effort. Facial units fire fast (G. F. Blair and A. Muller 1987 saw 15 to 40 Hz and more in lips).
 _RATE_FIRST, _RATE_MOST, _RATE_SLOPE = 9.0, (42.0, 28.0), 45.0
@@ -33,6 +33,8 @@ _CURRENTS, _BEHIND_MM = (24.6, -35.4, 10.8), (0.0, 2.1, 6.8)
 _ANISOTROPY, _SPEED, _SPEED_SPREAD = 5.0, 3700.0, 250.0
 #: End plates scatter along the muscle; fibres of a unit end at different places, which smears.
 _END_PLATE_MM, _SMEAR_S = 4.0, 0.00065
+#: Radius of an electrode's contact, over which potentials average out.
+_ELECTRODE_MM = 2.5
 #: A unit is part of a muscle that is so thick, in mm.
 _THICK_MM = 3.0
 #: Samples of an action potential's template, and the size of the basis that all are written in.
@@ -68,9 +70,12 @@ class Pool:
 def draw_pool(muscle: FaceMuscle, skin: Skin, fat_mm: float, rng: np.random.Generator) -> Pool:
     """Put the motor units of a muscle under a skin."""
     n = N_UNITS
-    part, aside = rng.uniform(0.05, 0.95, n), rng.uniform(-1, 1, n) * muscle.half_width_mm
-    place, direction = along(muscle, part, aside)
-    half = muscle.half_length_mm * np.exp(rng.normal(0, 0.12, n))
+    half = muscle.half_length_mm * np.exp(np.clip(rng.normal(0, 0.12, n), -0.25, 0.25))
+    # Fibres lie within the muscle: their middles keep half their length from its ends.
+    spare = np.minimum(half / muscle.length_mm, 0.5)
+    part = spare + (1 - 2 * spare) * rng.uniform(size=n)
+    place, direction = along(muscle, part, rng.uniform(-1, 1, n) * muscle.half_width_mm)
+    half = np.minimum(half, 0.5 * muscle.length_mm)
     ends = [skin.at(place + way * direction * half[:, None]) for way in (-1, 1)]
     axis = ends[1] - ends[0]
     axis /= np.maximum(np.sqrt((axis**2).sum(axis=1, keepdims=True)), 1e-9)
@@ -87,7 +92,8 @@ def templates(pool: Pool, electrodes_mm: np.ndarray) -> np.ndarray:
     """Action potentials (n_units, n_electrodes, WINDOW) at `RAW_HZ`, any unit, without sizes."""
     offset = electrodes_mm[None] - pool.centre_mm[:, None]
     forward = np.einsum("nec,nc->ne", offset, pool.axis)
-    radial = np.maximum((offset**2).sum(axis=2) - forward**2, 1.0) * _ANISOTROPY
+    radial = np.maximum((offset**2).sum(axis=2) - forward**2, 1.0) + _ELECTRODE_MM**2 / 2
+    radial *= _ANISOTROPY
     time = np.arange(WINDOW) / RAW_HZ
     out = np.zeros((*forward.shape, WINDOW), np.float32)
     for way in (1.0, -1.0):

@@ -32,6 +32,8 @@ class SimulatedClip:
     ----------
     name : str
         As MMM names it: ``{pid}_{rec}_{mode}_{seq}_{task}``.
+    rec, mode, task, seq : str, str, str, int
+        What the name is made of.
     raw : mapping of str to Recording
         By scheme, 4096 Hz; empty for a session without sensors and where it was not asked for.
     drive : Activity
@@ -45,6 +47,10 @@ class SimulatedClip:
     """
 
     name: str
+    rec: str
+    mode: str
+    task: str
+    seq: int
     raw: Mapping[str, Recording]
     drive: Activity
     track: ExpressionTrack
@@ -122,7 +128,9 @@ def simulate_clip(
         )
     name = clip_name(subject, rec, clip)
     drive = _drive(subject, name, performance)
-    return SimulatedClip(name, recordings, drive, track, performance.events, subject)
+    return SimulatedClip(
+        name, rec, mode, task, seq, recordings, drive, track, performance.events, subject
+    )
 
 
 def _source(subject: Subject, name: str) -> dict[str, Any]:
