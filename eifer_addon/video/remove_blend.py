@@ -32,7 +32,7 @@ _LIGHT_WINDOW, _MOST_LIGHT = 9, 24.0
 _FINE, _COARSE = 3, 7
 _MOST_GRAIN = 12.0
 #: Beside a patch, in the picture's pixels, where skin tells its grain.
-_GRAIN_WINDOW = 41
+_GRAIN_WINDOW, _STRIDE = 40, 4
 _TILE = 512
 _LEAST_ALPHA = 1 / 255
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -117,13 +117,8 @@ def in_light(picture: np.ndarray, fill: np.ndarray, alpha: np.ndarray) -> np.nda
     # Far from free skin the wide window speaks, and where there is none nobody.
     mixed = near + 0.05 * far
     change = mixed[..., :3] / (mixed[..., 3:] + 1e-3)
-    wide = np.stack([_enlarged(change[..., k], fill.shape[0]) for k in range(3)], axis=2)
+    wide = np.stack([_resized(change[..., k], fill.shape[:2]) for k in range(3)], axis=2)
     return np.asarray(fill + wide, np.float32)
-
-
-def _enlarged(values: np.ndarray, size: int) -> np.ndarray:
-    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def paste(
@@ -203,20 +198,38 @@ def _grain(
     shift = round(anchor[1]) % _TILE, round(anchor[0]) % _TILE
     rows = (np.arange(alpha.shape[0]) - shift[0]) % _TILE
     columns = (np.arange(alpha.shape[1]) - shift[1]) % _TILE
-    known = _mean(free)
     for own, filled, noise in bands:
         # Outlines and hair are no grain: what is strong counts as little as the limit.
-        strength = np.minimum(np.abs(own), _MOST_GRAIN) * free
-        wanted = _mean(strength) / np.maximum(known, 0.02)
-        present = _mean(np.minimum(np.abs(filled), _MOST_GRAIN))
+        wanted = _around(np.minimum(np.abs(own), _MOST_GRAIN), free)
+        present = _around(np.minimum(np.abs(filled), _MOST_GRAIN), 1 - free)
         lacking = np.sqrt(np.maximum(wanted**2 - present**2, 0))
         # The mean of a normal value's size is 0.8 of its deviation.
-        grain += np.minimum(lacking / 0.8, _MOST_GRAIN / 2) * noise[np.ix_(rows, columns)]
+        strength = _resized(np.minimum(lacking / 0.8, _MOST_GRAIN / 2), alpha.shape)
+        grain += strength * noise[np.ix_(rows, columns)]
     return grain[..., None]
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    return np.asarray(uniform_filter(values, _GRAIN_WINDOW))
+def _around(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weighted means near each place, on a grid of every _STRIDE-th pixel.
+
+    Far from anything of weight those of a wide window and, less still, of all of it count.
+    """
+    both = np.stack([values * weight, weight])
+    high, wide = (max(side // _STRIDE, 1) for side in values.shape)
+    if min(values.shape) >= _STRIDE:
+        both = both[:, : high * _STRIDE, : wide * _STRIDE]
+        both = both.reshape(2, high, _STRIDE, wide, _STRIDE).mean(axis=(2, 4))
+    window = _GRAIN_WINDOW // _STRIDE
+    near = uniform_filter(both, (0, window, window), mode="constant")
+    far = uniform_filter(both, (0, 4 * window, 4 * window), mode="constant")
+    every = both.mean(axis=(1, 2), keepdims=True)
+    mixed = near + 0.05 * far + 1e-3 * every
+    return np.asarray(mixed[0] / np.maximum(mixed[1], 1e-6))
+
+
+def _resized(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
 
 
 def _bands(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

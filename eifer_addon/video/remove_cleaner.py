@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .crop import Region, whole
+from .crop import Region, tiles, whole
 from .faces import CutDetector, box_of, look_of, overlap
 from .landmarker import Face, FaceLandmarker
 from .remove_blend import SIZE, Patch, cut, face_region, paste
@@ -33,7 +33,7 @@ _NEWCOMERS_EVERY = 8
 _SAME = 0.5
 #: Share of a crop from which on something is found to be glued on.
 NOTICED = 0.002
-_WIDE = 1.25
+_WIDE, _MOST_SEEN = 1.25, 6
 
 
 class Translator(Protocol):
@@ -214,10 +214,24 @@ class FrameCleaner:
                 patch = self._patch(image, region)
                 if patch.covered > 0:
                     coarse = paste(coarse, patch, (region.x, region.y), self._seed)
-            faces = self._landmarker.detect(coarse, max_faces=self._max + 4, refine=1)
+            faces = self._seen(coarse)
             if faces:
                 return _apart(faces)
         return []
+
+    def _seen(self, image: np.ndarray) -> list[Face]:
+        """Faces that the detector sees in a picture."""
+        if self._max == 1:
+            return self._landmarker.detect(image, max_faces=_MOST_SEEN, refine=1)
+        # Others may be small beside the largest.
+        places = [whole(image), whole(image, 1.6), *tiles(image, 0.6)]
+        faces = []
+        for found in self._landmarker.search(image, places)[:_MOST_SEEN]:
+            face = self._landmarker.read(image, found.region())
+            face = face and self._landmarker.read(image, face.region())
+            if face is not None and overlap(box_of(face), found.box) > _SAME:
+                faces.append(face)
+        return faces or self._landmarker.detect(image, max_faces=_MOST_SEEN, refine=1)
 
     def _chosen(self, image: np.ndarray, faces: Sequence[Face]) -> list[Face]:
         """The faces that are wanted, the most wanted first."""
