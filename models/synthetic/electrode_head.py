@@ -18,7 +18,7 @@ from .film_shader import Drawn
 from .lights import Lights
 
 #: Light on skin that counts as usual; hardware reflects about as much.
-_USUAL = 0.95
+_USUAL = 1.05
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .skin import texels
 _HAIRLINE = ((0, 0.0815), (14, 0.0835), (30, 0.087), (42, 0.079), (54, 0.060), (62, 0.037),
              (72, 0.022), (80, 0.020), (95, 0.028), (108, 0.016), (118, -0.012), (135, -0.030),
              (180, -0.038))  # fmt: skip
-_HAIR_AXIS_Z, _HAIRLINE_SOFT_M = -0.037, 0.014
+_HAIR_AXIS_Z, _HAIRLINE_SOFT_M = -0.037, 0.022
 #: Thickness of hair in m by its cut, on the crown.
 _THICK = {"shorn": 0.002, "short": 0.010, "full": 0.021, "long": 0.017}
 _CURTAIN = (10, 36)
@@ -68,8 +68,10 @@ class FilmMesh:
         (c,) in m along the normal.
     curtain, shoulders : numpy.ndarray
         (k, 3) rest positions in m, in the axes of the head and of the body.
+    n_head_triangles : int
+        The body's triangles come after so many.
     casts : numpy.ndarray
-        int, triangles that cast shadows: all but single hairs.
+        int, triangles that cast shadows: skin, hair and cloth.
     """
 
     head: HeadModel
@@ -84,6 +86,7 @@ class FilmMesh:
     cap_lift: np.ndarray
     curtain: np.ndarray
     shoulders: np.ndarray
+    n_head_triangles: int
     casts: np.ndarray
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
@@ -164,8 +167,13 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     return FilmMesh(
         head, triangles, cull, material, colours, texels(at).astype(np.float32),
         np.concatenate([share, np.zeros(len(at) - n)]), gloss, cap, lift, curtain, shoulders,
-        np.concatenate([np.flatnonzero(~hairy), np.arange(len(hairy), len(triangles))]),
+        len(triangles) - len(body_triangles), _casts(triangles, material),
     )  # fmt: skip
+
+
+def _casts(triangles: np.ndarray, material: np.ndarray) -> np.ndarray:
+    """Triangles that cast shadows; what lies inside the mouth and the lids need not be asked."""
+    return np.flatnonzero((material[triangles] != PART).any(axis=1))
 
 
 def _wet(eyes: np.ndarray, inner: np.ndarray) -> np.ndarray:
@@ -229,8 +237,17 @@ def _cap(
     wave = np.sin(place[cap] @ random.normal(0, 75, (3, 3)) + random.uniform(0, 6, 3)).mean(axis=1)
     crown = np.clip((place[cap, 1] - 0.02) / 0.09, 0, 1)
     thick = _THICK[look.cut] * (0.55 + 0.45 * crown) * (1 + 0.35 * wave)
-    lift = np.clip(share[cap], 0, 1) ** 0.7 * thick - 0.0006 * (share[cap] < 0.3)
-    return cap, flat.reshape(-1, 3), lift
+    triangles = flat.reshape(-1, 3)
+    lift = np.clip(1.6 * share[cap] - 0.25, 0, 1) ** 0.8 * thick
+    lift[_border(triangles)] = -0.0015
+    return cap, triangles, lift
+
+
+def _border(triangles: np.ndarray) -> np.ndarray:
+    """Vertices on the open edges of some triangles."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    single, count = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
+    return np.unique(single[count == 1])
 
 
 def _curtain(neutral: np.ndarray, look: Look) -> tuple[np.ndarray, np.ndarray]:
@@ -294,10 +311,6 @@ def _rim(head: HeadModel, skin: np.ndarray) -> np.ndarray:
     """Skin vertices (r,) at the end of the neck: those that the head names, else its border."""
     if "rim" in head.info:
         return np.asarray(head.info["rim"], int)
-    edges = np.concatenate([head.triangles[:, [0, 1]], head.triangles[:, [1, 2]],
-                            head.triangles[:, [2, 0]]])  # fmt: skip
-    edges = np.sort(edges[skin[edges[:, 0]]], axis=1)
-    single, count = np.unique(edges, axis=0, return_counts=True)
-    border = np.unique(single[count == 1])
+    border = _border(head.triangles[skin[head.triangles[:, 0]]])
     low = head.template[border, 1] < head.template[skin, 1].min() + 0.035
     return border[low]

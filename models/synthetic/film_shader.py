@@ -17,7 +17,7 @@ from .materials import Look
 from .skin import HIGH, WIDE, WRINKLES, make_skin
 
 #: Directions from which the surroundings are seen, and pixels of their maps and of the key's.
-_AROUND, _OPEN_PIXELS, _KEY_PIXELS = 40, 96, 160
+_AROUND, _OPEN_PIXELS, _KEY_PIXELS = 40, 96, 144
 #: How far in m something must lie before a point to hide it, and over how much that sets in.
 _BIAS_M, _SOFT_M = 0.004, 0.006
 #: The movements that deepen each group of wrinkles.
@@ -41,12 +41,15 @@ class Drawn:
         float32 (H, W, 3), linear RGB.
     depth : numpy.ndarray
         float32 (H, W), m from the camera, infinite where nothing is.
+    head_depth : numpy.ndarray
+        The same, but beyond 100 m where the body is seen: cables hang in front of it.
     diffuse : numpy.ndarray
         float32 (V, 3), light that falls onto the mesh.
     """
 
     light: np.ndarray
     depth: np.ndarray
+    head_depth: np.ndarray
     diffuse: np.ndarray
 
 
@@ -112,9 +115,16 @@ class Shader:
         seen = _seen_from(posed, self.mesh, self.lights.lamps[0].direction, _KEY_PIXELS)
         diffuse, sheen = shade(normals, towards, self.lights, self._open, seen)
         light = self._samples(hits, diffuse, sheen, units, ground.reshape(-1, 3).copy())
-        light = light.reshape(camera.height, samples, camera.width, samples, 3).mean(axis=(1, 3))
+        light = _mean_of_samples(light.reshape(high, wide, 3), samples)
         depth = hits.depth[samples // 2 :: samples, samples // 2 :: samples]
-        return Drawn(_film(light), depth, diffuse)
+        return Drawn(_film(light), depth, self._head_depth(hits, samples), diffuse)
+
+    def _head_depth(self, hits: Hits, samples: int) -> np.ndarray:
+        """Depth (H, W) of the head, beyond 100 m where the body is seen."""
+        depth = hits.depth.copy().reshape(-1)
+        depth[hits.pixel[hits.triangle >= self.mesh.n_head_triangles]] = 100.0
+        depth = depth.reshape(hits.depth.shape)
+        return depth[samples // 2 :: samples, samples // 2 :: samples]
 
     def _samples(
         self, hits: Hits, diffuse: np.ndarray, sheen: np.ndarray, units: np.ndarray,
@@ -171,6 +181,15 @@ class Shader:
             moved = np.mean([units[ARKIT_NAMES.index(unit)] for unit in _DEEPEN[name]])
             depths.append(min(self._skin.lasting[number] + age * _DEEPEST[name] * moved, 1.2))
         return np.array(depths, np.float32)
+
+
+def _mean_of_samples(light: np.ndarray, samples: int) -> np.ndarray:
+    """Pixels (H, W, 3) from samples (H * s, W * s, 3)."""
+    parts = [light[k::samples, j::samples] for k in range(samples) for j in range(samples)]
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return np.asarray(total * np.float32(1 / samples**2))
 
 
 def _film(light: np.ndarray) -> np.ndarray:

@@ -97,6 +97,10 @@ class FrameRenderer:
         look = draw_look(subject.skin_seed, subject.age_years)
         self.lights = draw_lights(random, even=even_light)
         self.identity = np.asarray(subject.identity, np.float32)
+        assert self.head.units is not None
+        self._neutral = self.head.shaped(self.identity, dtype=np.float32)
+        self._units = self.head.units.reshape(len(self.head.units), -1).astype(np.float32)
+        self._root = self.head.joint_regressor[0].astype(np.float64) @ self._neutral
         mesh = make_mesh(self.head, self.identity, look)
         self.camera = self._camera(random)
         self._shader = Shader(mesh, look, self.lights, self.identity)
@@ -109,9 +113,8 @@ class FrameRenderer:
             self.outfit = HeadOutfit(draw_outfit(wear, scheme), self.head)
 
     def _camera(self, random: np.random.Generator) -> Camera:
-        vertices = self.head.shaped(self.identity)
         assert self.head.landmarks is not None
-        face = self.head.landmarks.positions(vertices, self.head.triangles)[:N_FACE]
+        face = self.head.landmarks.positions(self._neutral, self.head.triangles)[:N_FACE]
         middle = (face.min(axis=0) + face.max(axis=0)) / 2
         target = np.array([0.0, middle[1] + 0.004, middle[2] - 0.06])
         target[:2] += random.normal(0, 0.006, 2)
@@ -123,12 +126,11 @@ class FrameRenderer:
     def vertices(self, coefficients: np.ndarray, head_pose: np.ndarray | None = None) -> np.ndarray:
         """Vertices (V, 3) in m as they are filmed; parameters as for :meth:`frame`."""
         units = np.asarray(coefficients, np.float32)
-        shaped = self.head.shaped(self.identity, units=units, dtype=np.float32)
+        shaped = self._neutral + (units @ self._units).reshape(-1, 3)
         if head_pose is None:
             return shaped
         pose = np.asarray(head_pose, np.float64)
-        pivot = self.head.joint_regressor[0].astype(np.float64) @ self.head.shaped(self.identity)
-        moved = (shaped - pivot) @ rodrigues(pose[:3]).T + pivot + pose[3:6]
+        moved = (shaped - self._root) @ rodrigues(pose[:3]).T + self._root + pose[3:6]
         return np.asarray(moved, np.float32)
 
     def frame(
@@ -165,7 +167,7 @@ class FrameRenderer:
             picture = self._developed(clean, grain)
             return picture, picture.copy(), np.zeros(clean.shape[:2], bool)
         worn = wear_on_head(self.outfit, vertices, drawn, self.camera, self.lights)
-        layers = paint_outfit(self.outfit.outfit, worn, clean.shape[:2], drawn.depth)
+        layers = paint_outfit(self.outfit.outfit, worn, clean.shape[:2], drawn.head_depth)
         kept = ((1 - layers.shadow) * (1 - layers.opacity))[..., None]
         dressed = clean * kept + np.clip(layers.colour, 0, 1)
         change = gaussian_filter(dressed - clean, (self._blur, self._blur, 0))

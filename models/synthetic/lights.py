@@ -60,12 +60,12 @@ def draw_lights(random: np.random.Generator, *, even: bool = False) -> Lights:
     warm = random.normal(0, 0.03 if even else 0.09)
     tint = np.array([1 + warm, 1.0, 1 - 1.2 * warm])
     spread = 0.35 if even else 0.95
-    key = _lamp(random, spread, tint, random.uniform(0.75, 0.95), random.uniform(0.5, 1.0))
+    key = _lamp(random, spread, tint, random.uniform(0.52, 0.72), random.uniform(0.5, 1.0))
     lamps = [key]
     for _ in range(int(random.integers(1, 3) if even else random.integers(0, 3))):
         cold = tint + random.normal(0, 0.06) * np.array([1, 0, -1.0])
-        lamps.append(_lamp(random, 1.2, cold, random.uniform(0.1, 0.45), random.uniform(0.3, 1)))
-    level = random.uniform(0.26, 0.42) if even else random.uniform(0.10, 0.38)
+        lamps.append(_lamp(random, 1.2, cold, random.uniform(0.08, 0.30), random.uniform(0.3, 1)))
+    level = random.uniform(0.20, 0.32) if even else random.uniform(0.08, 0.30)
     bounce = np.array([1.02, 1.0, 0.96]) * random.uniform(0.35, 0.8)
     return Lights(tuple(lamps), level * tint, level * tint * bounce)
 

@@ -13,15 +13,15 @@ import numpy as np
 
 #: Reflectance of the dermis, and absorption of melanin per volume share and of blood, linear RGB.
 DERMIS = np.array([0.76, 0.65, 0.57])
-MELANIN = np.array([4.2, 5.9, 10.4])
-BLOOD = np.array([0.18, 0.86, 0.78])
+MELANIN = np.array([4.2, 6.5, 9.8])
+BLOOD = np.array([0.18, 0.95, 0.76])
 #: Volume shares of melanin in people's skin, and amounts of blood.
-_MELANIN_RANGE, _BLOOD_RANGE = (0.012, 0.22), (0.12, 0.30)
+_MELANIN_RANGE, _BLOOD_RANGE = (0.012, 0.22), (0.16, 0.34)
 _HAIRS = (
     (0.012, 0.010, 0.009), (0.030, 0.020, 0.014), (0.070, 0.042, 0.024), (0.140, 0.085, 0.045),
     (0.300, 0.200, 0.105), (0.160, 0.055, 0.022),
 )  # fmt: skip
-_GREY_HAIR = np.array([0.42, 0.41, 0.40])
+_GREY_HAIR = np.array([0.27, 0.265, 0.26])
 _IRISES = ((0.060, 0.032, 0.014), (0.110, 0.060, 0.026), (0.100, 0.090, 0.040),
            (0.080, 0.115, 0.140), (0.110, 0.130, 0.130))  # fmt: skip
 _SHIRTS = (
@@ -97,7 +97,7 @@ def draw_look(seed: int, age_years: float | None = None) -> Look:
     melanin = float(np.exp(random.uniform(*np.log(_MELANIN_RANGE))))
     light_skin = melanin < 0.05
     hair = np.array(_HAIRS[random.integers(len(_HAIRS) if light_skin else 2)])
-    grey = np.clip((age - random.normal(52, 9)) / 20, 0, 1)
+    grey = np.clip((age - random.normal(56, 10)) / 24, 0, 1)
     hair = hair + (_GREY_HAIR - hair) * grey
     iris = np.array(_IRISES[random.integers(len(_IRISES) if light_skin else 2)])
     beard = random.uniform() < 0.45

@@ -59,6 +59,8 @@ def texels(points: np.ndarray) -> np.ndarray:
     azimuth = np.arctan2(points[..., 0], points[..., 2] - AXIS_Z_M)
     column = (azimuth / (2 * np.pi) + 0.5) * WIDE
     row = (TOP_M - points[..., 1]) / (TOP_M - BOTTOM_M) * HIGH
+    # Below the map it is mirrored, so that the skin of the neck has no streaks.
+    row = np.where(row > HIGH - 1, 2 * (HIGH - 1) - row, row)
     return np.stack([column, np.clip(row, 0, HIGH - 1)], axis=-1)
 
 
@@ -81,7 +83,7 @@ def make_skin(look: Look) -> Skin:
     melanin, blood = _pigments(look, random)
     colour = skin_colour(melanin, blood)
     lips = lip_share()
-    red = skin_colour(0.55 * look.melanin + 0.012, look.blood + 0.42 + 0.4 * look.make_up)
+    red = skin_colour(0.8 * look.melanin + 0.018, look.blood + 0.55 + 0.6 * look.make_up)
     colour += (red - colour) * (0.85 * lips)[..., None]
     colour *= (1 + 0.035 * _noise(random, 1.0) * (1 - lips))[..., None]
     colour = _with_hairs(colour, look, random)
