@@ -14,6 +14,9 @@ from ..errors import EiferError
 from .remove_pieces import Note
 from .remove_source import Original, Sound
 
+#: The table of contents before the pictures, so that a browser begins to play at once.
+_FAST = {"movflags": "+faststart"}
+
 
 def join(
     pieces: Sequence[Path],
@@ -61,7 +64,7 @@ def join(
     span = (-float("inf"), float("inf")) if whole else (begin_s, end_s)
     shift = round((first_s - offset_s) / float(original.tick))
     try:
-        with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as output:
+        with av.open(str(out), "w", format="mp4", container_options=_FAST) as output:
             output.metadata["comment"] = about
             with av.open(str(used[0][0])) as template:
                 stream = output.add_stream_from_template(template.streams.video[0])

@@ -22,7 +22,7 @@ from .remove_pieces import Colours
 _KEPT = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
 _BT709 = 1
 _PICTURES_TICK = Fraction(1, 90_000)
-_BIT_RATE = 192_000
+_BIT_RATE, _LAYOUTS = 192_000, {1: "mono", 2: "stereo"}
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,11 @@ class Sound:
             self.how = "copied" if self.how == "none" else self.how
             return output.add_stream_from_template(stream)
         self.how = "encoded again"
-        rate = stream.codec_context.sample_rate
-        encoder = output.add_stream("aac", rate=rate)
-        encoder.bit_rate, encoder.layout = _BIT_RATE, stream.codec_context.layout
+        coded = stream.codec_context
+        encoder = output.add_stream("aac", rate=coded.sample_rate)
+        # Old files say how many channels there are, but not which.
+        layout = _LAYOUTS.get(coded.layout.nb_channels, coded.layout.name)
+        encoder.bit_rate, encoder.layout, encoder.format = _BIT_RATE, layout, "fltp"
         return encoder
 
     def until(self, time_s: float) -> Iterator[Any]:
