@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...eifer_addon.errors import EiferError
@@ -99,8 +99,21 @@ def load_reconstructor(
     rules = get_reconstructor(backend)
     path = _chosen(rules) if model is None else _named(str(model))
     loaded = load_model(path, kind="reconstructor")
+    rules = _of_its_head(rules, loaded.card)
     _check(loaded, rules)
     return rules, loaded
+
+
+def _of_its_head(rules: Reconstructor, card: ModelCard) -> Reconstructor:
+    """The rules in the space of the head that a network was trained with.
+
+    EIFER's encoder learns from renderings of any head of FLAME's layout, the user's or the open
+    one; its numbers mean the same, in another basis.
+    """
+    layout = rules.space.partition(":")[2]
+    if rules.name == "eifer" and card.space.partition(":")[2] == layout:
+        return replace(rules, space=card.space)
+    return rules
 
 
 def _named(model: str) -> Path:

@@ -9,3 +9,8 @@ the six groups of losses (`losses`) and the two trainings (`eifer`, `mc_cyclegan
 Büchner, Anders, Guntinas-Lichius and Denzler, "Electromyography-informed facial expression
 reconstruction for physiological-based synthesis and analysis", CVPR 2025 (arXiv 2503.09556).
 """
+
+from ...checkpoints.packages import declare_operators
+
+# Lightning and timm import torchvision, which may have been built beside another torch.
+declare_operators()

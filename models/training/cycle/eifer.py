@@ -106,11 +106,6 @@ class Eifer(CycleTraining):
             losses.ANCHOR: lambda: losses.anchor(off, on, sensors),
         }
 
-    def clean(self, image: Tensor, hull: Tensor) -> Pass:
-        """S→N alone."""
-        passed: Pass = self.s2n(image, hull, self.renderer, self.rule)
-        return passed
-
     def cycles(self, batch: Batch, *, second: bool) -> tuple[Cycle, Cycle]:
         """Both cycles of a batch.
 

@@ -152,6 +152,8 @@ class FlameLayer(nn.Module):
             value = torch.from_numpy(np.ascontiguousarray(array, np.float32))
             self.register_buffer(name, value, persistent=False)
         self.n_identity, self.n_expression = head.n_identity, head.n_expression
+        #: Whose coefficients these are, as expression spaces name it.
+        self.basis = head.name
 
     def forward(
         self, identity: Tensor, expression: Tensor, pose: Tensor, lids: Tensor | None = None

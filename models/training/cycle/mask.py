@@ -22,8 +22,8 @@ from .render import Drawn
 #: The picture's edge that lengths in pixels are meant for.
 _EDGE = 224
 HULL_GROWTH = 10
-#: Around the centres that are drawn, no point is put back in squares so wide.
-_GAP = 11
+#: Around the centres that are drawn, no point is put back within so many pixels.
+_GAP = 5
 #: The colours that are put back differ from the picture's by a factor of this spread.
 _COLOUR_NOISE = 0.05
 
@@ -74,7 +74,7 @@ def hull_mask(points: np.ndarray, size: int) -> np.ndarray:
 
 def grow(mask: Tensor, pixels: float) -> Tensor:
     """A mask (B, 1, edge, edge) of 0 and 1 widened by some pixels (at an edge of 224)."""
-    reach = round(pixels * mask.shape[-1] / _EDGE)
+    reach = round(pixels * int(mask.shape[-1]) / _EDGE)
     return functional.max_pool2d(mask, 2 * reach + 1, 1, reach) if reach else mask
 
 
@@ -115,7 +115,7 @@ def point_mask(drawn: Drawn, triangles: Tensor, rule: MaskRule) -> Tensor:
     shown = shown.reshape(batch, 1, edge, edge)
     if rule.gaps > 0:
         centres = (torch.rand_like(shown) < rule.gaps).to(shown.dtype)
-        shown = shown * (1 - functional.max_pool2d(centres, _GAP, 1, _GAP // 2))
+        shown = shown * (1 - grow(centres, _GAP))
     return shown
 
 

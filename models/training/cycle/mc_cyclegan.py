@@ -13,8 +13,6 @@ from .losses import Cycle, Pass
 from .training import Batch, CycleTraining, fresh
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ..config import Config
 
 
@@ -28,10 +26,6 @@ class McCycleGan(CycleTraining):
             Generator(3, model["width"], model["blocks"], model["norm"]) for _ in range(2)
         )
         fresh(self)
-
-    def clean(self, image: Tensor, hull: Tensor) -> Pass:  # noqa: ARG002  # needs no hull
-        """S→N alone."""
-        return Pass(self.s2n(image))
 
     def cycles(self, batch: Batch, *, second: bool) -> tuple[Cycle, Cycle]:
         """Both cycles of a batch."""

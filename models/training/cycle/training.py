@@ -56,10 +56,6 @@ class CycleTraining(lightning.LightningModule):
     def cycles(self, batch: Batch, *, second: bool) -> tuple[Cycle, Cycle]:
         """Both cycles of a batch, S→N→S and N→S→N; without their second passes unless asked."""
 
-    @abstractmethod
-    def clean(self, image: Tensor, hull: Tensor) -> losses.Pass:
-        """S→N alone."""
-
     def groups(self, off: Cycle, on: Cycle) -> dict[str, Callable[[], Tensor]]:
         """The losses that can be computed, by name, each as a function."""
         kind = str(self.config.loss["kind"])
