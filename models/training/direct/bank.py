@@ -1,0 +1,90 @@
+"""Pairs made once and kept in a folder, from which training reads them at random."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ....eifer_addon.video.landmarker import FaceLandmarker
+from .pairs import SIZE, Pair, Portrait, portrait_pair
+
+#: What is stored of each pair: name, type and shape behind the first axis.
+_ARRAYS = (
+    ("clean", np.uint8, (SIZE, SIZE, 3)), ("occluded", np.uint8, (SIZE, SIZE, 3)),
+    ("coverage", np.uint8, (SIZE, SIZE)), ("landmarks", np.float32, (478, 2)),
+)  # fmt: skip
+_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Pairs in memory-mapped arrays, first axis the pair."""
+
+    clean: np.ndarray
+    occluded: np.ndarray
+    coverage: np.ndarray
+    landmarks: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Bank:
+        """Pairs that `make_bank` left in a folder."""
+        root = Path(folder)
+        return cls(*(np.load(root / f"{name}.npy", mmap_mode="r") for name, _, _ in _ARRAYS))
+
+
+@cache
+def _portrait(path: str) -> Portrait | None:
+    image = np.asarray(Image.open(path).convert("RGB"))
+    faces = _landmarker().detect(image, max_faces=1, refine=1)
+    return Portrait.of(image, faces[0].landmarks) if faces else None
+
+
+@cache
+def _landmarker() -> FaceLandmarker:
+    return FaceLandmarker()
+
+
+def _some(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, list[Pair]]:
+    paths, seed, first, last = task
+    pairs = []
+    for k in range(first, last):
+        rng = np.random.default_rng((seed, k))
+        portrait = None
+        while portrait is None:
+            portrait = _portrait(paths[int(rng.integers(len(paths)))])
+        pairs.append(portrait_pair(portrait, rng, plain=bool(rng.uniform() < 0.25)))
+    return first, pairs
+
+
+def make_bank(
+    folder: str | Path, paths: Sequence[Path], count: int, seed: int, workers: int = 2
+) -> Bank:
+    """Make pairs from portraits; the same arguments give the same bytes."""
+    root = Path(folder)
+    root.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        name: np.lib.format.open_memmap(root / f"{name}.npy", "w+", dtype, (count, *shape))
+        for name, dtype, shape in _ARRAYS
+    }
+    names = tuple(map(str, paths))
+    tasks = [(names, seed, k, min(k + _CHUNK, count)) for k in range(0, count, _CHUNK)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for first, pairs in pool.map(_some, tasks):
+            for k, pair in enumerate(pairs, first):
+                for name, array in arrays.items():
+                    array[k] = getattr(pair, name)
+    for array in arrays.values():
+        array.flush()
+    (root / "bank.json").write_text(json.dumps({"count": count, "seed": seed}), "utf-8")
+    return Bank.open(root)
