@@ -9,6 +9,7 @@ import bpy
 
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.preferences import flame_file
+from ..eifer_addon.scene.video_clean import free_clean_path
 from ..eifer_addon.scene.video_heads import with_heads
 from ..eifer_addon.scene.video_imports import VideoChoices
 from ..eifer_addon.scene.video_scene import has_takes
@@ -134,6 +135,18 @@ class VideoOptionsOfOperator:
             ("kuramoto", "Kuramoto", "19 monopolar channels"),
         ),
     )
+    remove_electrodes: bpy.props.BoolProperty(
+        name="Remove electrodes",
+        description="Take electrodes, cables and tape off the face before it is read, and save "
+        "the film without them beside the original",
+    )
+    clean_path: bpy.props.StringProperty(
+        name="Clean film",
+        description="The mp4 file that gets the film without electrodes; empty: beside the "
+        ".blend file or, while that is not saved, beside the film",
+        subtype="FILE_PATH",
+        options=ONCE,
+    )
     fov_deg: bpy.props.FloatProperty(
         name="Angle of view (degrees)",
         description="The camera's horizontal angle of view, where it is known; 0 estimates it",
@@ -244,6 +257,7 @@ def choices_of(operator: Any, context: bpy.types.Context) -> list[VideoChoices]:
         several = len(paths) > 1 and operator.take
         new = operator.onto == "NEW"
         pictures = {"rate_hz": round(operator.rate_hz, 4)} if path.is_dir() else {}
+        pictures |= _cleaning(operator, path, several=len(paths) > 1)
         chosen = VideoChoices(
             path, take=f"{operator.take} {path.stem}" if several else operator.take,
             frame_start=operator.frame_start, extend=operator.extend, backend=backend,
@@ -290,6 +304,18 @@ def _reading(operator: Any) -> dict[str, Any]:
     return wanted
 
 
+def _cleaning(operator: Any, film: Path, *, several: bool) -> dict[str, Any]:
+    """Options for the removal of electrodes; each of several films has a file of its own."""
+    if not operator.remove_electrodes:
+        return {}
+    given = chosen_path(operator.clean_path)
+    if given is not None and not several:
+        path = given if given.suffix.lower() == ".mp4" else given.with_name(f"{given.name}.mp4")
+    else:
+        path = free_clean_path(film, None if given is None else given.parent)
+    return {"remove_electrodes": True, "clean_film": str(path.absolute())}
+
+
 def draw_video_options(operator: Any) -> None:
     """The dialog: the films first, what matters most, everything else in folds."""
     layout = operator.layout
@@ -307,6 +333,9 @@ def draw_video_options(operator: Any) -> None:
         layout.prop(operator, "head_file")
     layout.prop(operator, "own_space")
     layout.prop(operator, "head_motion")
+    layout.prop(operator, "remove_electrodes")
+    if operator.remove_electrodes:
+        layout.prop(operator, "clean_path")
     for title, draw, closed in (
         ("Frames and face", _draw_frames, True),
         ("Camera, film and sound", _draw_film, False),

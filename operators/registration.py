@@ -49,6 +49,7 @@ from . import (
     live_sources,
     live_takes,
     muscle_map,
+    video_clean,
     video_film,
     video_pick_face,
 )
@@ -78,6 +79,7 @@ CLASSES: tuple[type, ...] = (
     import_video.EIFER_FH_video,
     video_film.EIFER_OT_show_film,
     video_film.EIFER_OT_add_film,
+    *video_clean.CLASSES,
     video_pick_face.EIFER_OT_pick_video_face,
     *clean_up_settings.CLASSES,
     *clean_up.CLASSES,

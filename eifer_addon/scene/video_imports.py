@@ -241,6 +241,8 @@ def facts_of(action: bpy.types.Action) -> list[str]:
         lines.append(f"Confidence: {notes['mean_confidence']:.2f} on average")
     if "backend" in notes:
         lines.append(f"Back end: {notes['backend']}")
+    if notes.get("electrodes_removed"):
+        lines.append(f"Electrodes removed by {notes.get('translator', 'a network')}")
     if is_partial(action) and notes.get("of_frames"):
         lines.append(f"Stopped after {notes['frames']} of {notes['of_frames']} frames")
     if notes.get("not_keyed"):

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from .takes import avatar_of, current_take
+from .video_clean import SHOWN, has_clean
 from .video_imports import CHOICES, facts_of, is_partial
 from .video_settings import STATE
 from .video_stage import PLANE, film_of, strip_of
@@ -85,6 +86,7 @@ def _draw_film(layout: Any, context: bpy.types.Context, action: bpy.types.Action
     row.operator("view3d.view_camera", text="Look through the camera", icon="CAMERA_DATA")
     row.operator("eifer.show_film", text="", icon="FILE_REFRESH")
     row.operator("eifer.pick_video_face", text="", icon="EYEDROPPER")
+    _draw_clean(layout, camera)
     data = camera.data
     for background in data.background_images:
         row = layout.row(align=True)
@@ -108,3 +110,17 @@ def _draw_film(layout: Any, context: bpy.types.Context, action: bpy.types.Action
     if strip is not None:
         icon = "MUTE_IPO_ON" if strip.mute else "PLAY_SOUND"
         layout.prop(strip, "mute", text="Sound", icon=icon, invert_checkbox=True)
+
+
+def _draw_clean(layout: Any, camera: bpy.types.Object) -> None:
+    """The film as it was filmed or without electrodes; the button that makes the latter."""
+    if not has_clean(camera):
+        layout.operator("eifer.save_clean_video", icon="BRUSH_DATA")
+        return
+    shown = bool(camera.get(SHOWN))
+    row = layout.row(align=True)
+    for version, words, pressed in (
+        ("ORIGINAL", "Original", not shown), ("CLEAN", "Without electrodes", shown)
+    ):  # fmt: skip
+        row.operator("eifer.switch_film", text=words, depress=pressed).version = version
+    row.operator("eifer.save_clean_video", text="", icon="FILE_TICK")

@@ -18,6 +18,7 @@ from .edits import fitted
 from .imports import target_head
 from .keyframes import PREFIX, replace_keys, storable
 from .video_camera import aim_film_camera
+from .video_clean import add_clean, clean_path_of
 from .video_heads import is_basis_of
 from .video_imports import CHOICES, PARTIAL, VideoChoices
 from .video_marks import mark_take
@@ -100,6 +101,7 @@ def replace_video_take(
     camera = film_of(scene, action)
     if camera is not None and track.camera is not None:
         aim_film_camera(camera, obj, track.camera, scene)
+        _add_clean(context, camera, track, choices)
 
 
 def _wanted(
@@ -144,11 +146,29 @@ def _add_film(
     choices: VideoChoices,
 ) -> None:
     try:
-        set_film(
+        camera = set_film(
             context, obj, track, choices.path, head_motion=choices.head_motion,
             background=choices.background, plane=choices.plane, render=choices.render,
             sound=choices.sound, resolution=choices.match_size,
         )  # fmt: skip
     except EiferError as error:
         # The take is worth more than its film.
+        warnings.warn(str(error), UserWarning, stacklevel=2)
+        return
+    _add_clean(context, camera, track, choices)
+
+
+def _add_clean(
+    context: bpy.types.Context,
+    camera: bpy.types.Object,
+    track: ExpressionTrack,
+    choices: VideoChoices,
+) -> None:
+    """The clean film of an import that removed electrodes; one that was stopped has none yet."""
+    path = clean_path_of(choices)
+    if path is None or not path.is_file():
+        return
+    try:
+        add_clean(context.scene, camera, path, track)
+    except EiferError as error:
         warnings.warn(str(error), UserWarning, stacklevel=2)
