@@ -7,7 +7,7 @@ fit other heads as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -133,6 +133,9 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     assert head.landmarks is not None
     assert head.colours is not None
     parts = head_parts(head, head.landmarks)
+    if "skin_vertices" in head.info:
+        skin = np.arange(head.n_vertices) < head.info["skin_vertices"]
+        parts = replace(parts, skin=skin, hair=np.zeros_like(skin))
     place = laid_on_open_head(head)
     neutral = head.shaped(identity)
     share = np.where(parts.skin, hair_share(place, look.hairline_m) * _no_ears(place), 0.0)
@@ -207,7 +210,8 @@ def _part_colours(head: HeadModel, hairs: np.ndarray, look: Look) -> np.ndarray:
         return colours
 
     def of(name: str) -> np.ndarray:
-        chosen = polygons[kind == head.materials.index(name)]
+        number = head.materials.index(name) if name in head.materials else -1
+        chosen = polygons[kind == number]
         return np.unique(chosen[chosen >= 0])
 
     iris = of("iris")

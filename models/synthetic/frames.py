@@ -53,7 +53,7 @@ class Person(Protocol):
 
 
 @dataclass(frozen=True)
-class Extra:
+class Shape:
     """A person of whom only the shape and a seed are known."""
 
     identity: np.ndarray
