@@ -17,10 +17,13 @@ from . import (
     inspect,
     live,
     models,
+    muscles,
     play,
     rig,
+    simulate,
     sources,
     sync,
+    train,
     video,
 )
 from . import map as muscle_map
@@ -42,4 +45,7 @@ VERBS: dict[str, Verb] = {
     "clean": clean,
     "compare": compare,
     "models": models,
+    "muscles": muscles,
+    "simulate": simulate,
+    "train": train,
 }

@@ -135,6 +135,7 @@ def load_config(
         For a file that cannot be read, an unknown key, a value of the wrong type or out of
         bounds: one sentence that names the key.
     """
+    values, rules, small = _base(task), {}, {}
     given = _read(Path(file)) if file is not None else {}
     where = str(file) if file is not None else ""
     if given.get("task", task) != task:
@@ -145,7 +146,6 @@ def load_config(
     set_by_hand = parse_overrides(overrides)
     layers = [_read(CONFIGS / "base.yaml")]
     layers += [dict(defaults)] if defaults is not None else _files_of(task, [given, set_by_hand])
-    values, rules, small = _base(task), {}, {}
     for layer in layers:
         rules.update(layer.get("rules", {}))
         small.update(layer.get("smoke", {}))

@@ -8,6 +8,7 @@ next. A batch that was halved because memory ran out changes nothing of the orde
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -72,3 +73,9 @@ def _place() -> tuple[int, int]:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
+
+
+def is_first() -> bool:
+    """Whether this is the one process, or the first of several, that writes files."""
+    ranks = (os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    return next((int(rank) == 0 for rank in ranks if rank), True)
