@@ -29,6 +29,7 @@ from .live.jobs import find_sources as find_sources
 from .live.jobs import live as live
 from .live.jobs import play as play
 from .live.jobs import take_of_journal as take_of_journal
+from .muscle_analysis_job import analyse_muscles as analyse_muscles
 from .signals.inspection import inspect as inspect
 from .signals.jobs import adjust_profile as adjust_profile
 from .signals.jobs import calibrate as calibrate

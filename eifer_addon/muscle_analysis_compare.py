@@ -41,6 +41,10 @@ class Comparison:
     late_ms : float
         By how much it was shifted.
     delays : Delays or None
+        Electro-mechanical delays: of the face behind the muscles.
+    behind : Delays or None
+        Of the prediction behind the measurement; a model may know the usual delay and have taken
+        it out. The same as `delays` where only the prediction is known.
     scores : tuple of Score
     movements : tuple of Movement
         On the clock of the frames, shifted like the measured curves.
@@ -58,6 +62,7 @@ class Comparison:
     courses: tuple[MuscleInMovement, ...]
     asymmetries: tuple[Asymmetry, ...]
     left_out: tuple[LeftOut, ...] = ()
+    behind: Delays | None = None
 
     @property
     def gains(self) -> np.ndarray:
@@ -104,6 +109,7 @@ def compare_activities(
     seen: np.ndarray | None = None,
     good: Mapping[str, np.ndarray] | None = None,
     bad: Mapping[str, str] | None = None,
+    face: tuple[Activity, np.ndarray] | None = None,
     movements: Sequence[tuple[float, str, float]] | None = None,
     choices: Choices | None = None,
 ) -> Comparison:
@@ -119,6 +125,8 @@ def compare_activities(
         bool (n_frames,) of `predicted`: frames in which the face was seen.
     good, bad : mapping, optional
         As for :func:`.muscle_analysis_pairs.pair`.
+    face : (Activity, numpy.ndarray), optional
+        From :func:`.muscle_analysis_face.face_activity`, for the electro-mechanical delay.
     movements : sequence of (onset in s, name, duration in s), optional
         On the same clock; None takes the events of `measured`, else of `predicted`, else what is
         found in the curves.
@@ -139,13 +147,17 @@ def compare_activities(
         return _alone(predicted, seen, events, how)
     paired = pair(predicted, measured, seen=seen, good=good, bad=bad)
     blocks = Blocks.of(paired.times, BLOCK_S, how.draws, how.seed)
-    delays = find_delays(paired, blocks)
-    late_ms = _late(how, delays)
+    behind = delays = find_delays(paired, blocks)
+    if face is not None:
+        shown = pair(face[0], measured, seen=face[1], good=good, bad=bad)
+        own = Blocks.of(shown.times, BLOCK_S, how.draws, how.seed)
+        delays = find_delays(shown, own)
+    late_ms = _late(how, behind)
     shifted = paired.measured(late_ms / 1e3)
     scores = score_muscles(paired, shifted, blocks)
     # Events are marked on the muscles' clock; the face shows them later.
-    shown = [(onset + late_ms / 1e3, name, length) for onset, name, length in events]
-    moves = movements_of_events(shown, paired.times)
+    marked = [(onset + late_ms / 1e3, name, length) for onset, name, length in events]
+    moves = movements_of_events(marked, paired.times)
     moves = moves or find_in_curves(np.maximum(shifted, 0.0), paired.times, paired.rate_hz)
     gains = np.nan_to_num(np.array([score.gain for score in scores]), nan=1.0)
     rows = muscles_in_movements(paired, shifted, gains, moves, late_ms / 1e3)

@@ -23,10 +23,11 @@ _FIRST_S, _LAST_S, _STEP_S = -0.25, LONGEST_S + 0.2, 0.01
 _TOP_S = 0.04
 #: A muscle tells its delay when it runs along, has acted, and is not too unsure.
 _LEAST_CORRELATION, _LEAST_ACTIVITY, _WIDEST_S = 0.5, 0.15, 0.2
-#: Curves are smoothed by so much (standard deviation in s) before their slopes are compared.
-_SMOOTH_S = 0.05
-#: So many frames beside a gap do not count.
-_BESIDE = 3
+#: Curves are smoothed by so much (standard deviation in s) before their slopes are compared: about
+#: what the edge of a movement takes, or the shape of the edges would pass for a delay.
+_SMOOTH_S = 0.2
+#: So much beside a gap does not count.
+_BESIDE_S = 0.3
 #: Added to the standard errors when muscles are weighed, so that none rules alone.
 _FLOOR_S = 0.01
 
@@ -113,7 +114,8 @@ def _of_muscle(
     usable = paired.usable[:, column]
     level = paired.measured_of(column)[usable]
     # Beside a gap a slope is made of what is in the gap.
-    weight = ndimage.binary_erosion(usable, iterations=_BESIDE, border_value=1).astype(np.float64)
+    beside = max(1, round(_BESIDE_S * paired.rate_hz))
+    weight = ndimage.binary_erosion(usable, iterations=beside, border_value=1).astype(np.float64)
     nothing = np.full(len(blocks.counts), np.nan)
     for curve, verb in ((level, "measured"), (paired.predicted[usable, column], "predicted")):
         if not len(curve) or float(np.percentile(curve, 99)) < _LEAST_ACTIVITY:

@@ -131,7 +131,7 @@ def draw(
         left = _GAP_IN / 2 + column * (face_in + _GAP_IN)
         bottom = high_in - _SIDES_IN - (row + 1) * (tall_in + _TITLE_IN)
         box = (left / wide, bottom / high_in, face_in / wide, tall_in / high_in)
-        image = _draw_panel(figure, moment, box, names=names, limit=limit, size=face_in / _FULL_IN)
+        image = draw_face(figure, moment, box, names=names, limit=limit, size=face_in / _FULL_IN)
         _draw_title(figure, moment, box, high_in, row, small=across > 1)
         if number == 0:
             _draw_sides(figure, box, high_in, small=across > 2)
@@ -144,7 +144,7 @@ def _extent() -> tuple[np.ndarray, np.ndarray]:
     return hull().min(axis=0) - _MARGIN, hull().max(axis=0) + _MARGIN
 
 
-def _draw_panel(
+def draw_face(
     figure: Any, moment: Moment, box: tuple[float, ...], *, names: bool, limit: float, size: float
 ) -> Any:
     """One face; the picture that the colour bar explains."""

@@ -187,14 +187,14 @@ def _pairs(
     times, shown = reference.timestamps[seen], reference.coefficients[seen].astype(np.float64)
     if not len(times):
         raise EiferError("The reference has no frame with confidence.", "Choose another track.")
-    for muscle, weights in _groups(activity, predicted, model).items():
+    for muscle, weights in leading_groups(activity, predicted, model).items():
         moving = np.ptp(shown, axis=0) >= _LEAST_MOTION
         group = weights * moving
         if group.any():
             yield muscle, predicted.coefficients @ group, times, shown @ group
 
 
-def _groups(
+def leading_groups(
     activity: Activity, predicted: ExpressionTrack, model: Model | None
 ) -> dict[str, np.ndarray]:
     """For each muscle, weights (n_coefficients,) of the coefficients that it leads.
