@@ -15,6 +15,7 @@ from PIL import Image
 
 from ....eifer_addon.video.landmarker import FaceLandmarker
 from .pairs import SIZE, Pair, Portrait, portrait_pair
+from .rendered import FRAMES, rendered_pairs
 
 #: What is stored of each pair: name, type and shape behind the first axis.
 _ARRAYS = (
@@ -22,6 +23,9 @@ _ARRAYS = (
     ("coverage", np.uint8, (SIZE, SIZE)), ("landmarks", np.float32, (478, 2)),
 )  # fmt: skip
 _CHUNK = 8
+#: Share of pairs whose face is not changed.
+_PLAIN = 0.25
+_FACTS = "bank.json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def _landmarker() -> FaceLandmarker:
     return FaceLandmarker()
 
 
-def _some(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, list[Pair]]:
+def _from_portraits(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, list[Pair]]:
     paths, seed, first, last = task
     pairs = []
     for k in range(first, last):
@@ -63,28 +67,49 @@ def _some(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, list[Pair]]
         portrait = None
         while portrait is None:
             portrait = _portrait(paths[int(rng.integers(len(paths)))])
-        pairs.append(portrait_pair(portrait, rng, plain=bool(rng.uniform() < 0.25)))
+        pairs.append(portrait_pair(portrait, rng, plain=bool(rng.uniform() < _PLAIN)))
     return first, pairs
+
+
+def _from_renderings(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, list[Pair]]:
+    _, seed, first, last = task
+    return first, rendered_pairs(np.random.default_rng((seed, first)), last - first)
 
 
 def make_bank(
     folder: str | Path, paths: Sequence[Path], count: int, seed: int, workers: int = 2
 ) -> Bank:
-    """Make pairs from portraits; the same arguments give the same bytes."""
+    """Make pairs, or open those that are there already; the same arguments give the same bytes.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where they are kept.
+    paths : sequence of pathlib.Path
+        Portraits; without any, made-up people are rendered.
+    count, seed : int
+    workers : int
+        Processes that make pairs.
+    """
     root = Path(folder)
+    facts = {"count": count, "seed": seed, "portraits": [str(path) for path in paths]}
+    if (root / _FACTS).is_file() and json.loads((root / _FACTS).read_text("utf-8")) == facts:
+        return Bank.open(root)
     root.mkdir(parents=True, exist_ok=True)
+    (root / _FACTS).unlink(missing_ok=True)
     arrays = {
         name: np.lib.format.open_memmap(root / f"{name}.npy", "w+", dtype, (count, *shape))
         for name, dtype, shape in _ARRAYS
     }
+    make, step = (_from_portraits, _CHUNK) if paths else (_from_renderings, FRAMES)
     names = tuple(map(str, paths))
-    tasks = [(names, seed, k, min(k + _CHUNK, count)) for k in range(0, count, _CHUNK)]
+    tasks = [(names, seed, k, min(k + step, count)) for k in range(0, count, step)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for first, pairs in pool.map(_some, tasks):
+        for first, pairs in pool.map(make, tasks):
             for k, pair in enumerate(pairs, first):
                 for name, array in arrays.items():
                     array[k] = getattr(pair, name)
     for array in arrays.values():
         array.flush()
-    (root / "bank.json").write_text(json.dumps({"count": count, "seed": seed}), "utf-8")
+    (root / _FACTS).write_text(json.dumps(facts), "utf-8")
     return Bank.open(root)

@@ -110,7 +110,7 @@ class Pairs(Dataset):
 
     def __getitem__(self, key: int | Ticket) -> Example:
         """A pair, by its place or by the sampler's ticket, which counts rounds as well."""
-        index, epoch = (key.index, key.epoch) if isinstance(key, Ticket) else (int(key), 0)
+        index, epoch = key if isinstance(key, tuple) else (int(key), 0)
         k = int(np.searchsorted(self._starts, index, side="right")) - 1
         bank, place = self._banks[k], index - int(self._starts[k])
         change = draw_change(example_rng(self._seed, index, epoch), self._settings)

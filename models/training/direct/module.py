@@ -42,6 +42,8 @@ class DirectTranslator(lightning.LightningModule):  # type: ignore[misc]
     warmup, steps : int
     readers : int
         On so many pictures of a batch the landmark network looks.
+    readers_from : int
+        From this step on.
     average : float
         Share of the running mean that is kept at each step.
     """
@@ -55,13 +57,15 @@ class DirectTranslator(lightning.LightningModule):  # type: ignore[misc]
         weight_decay: float = 1e-4,
         warmup: int = 200,
         steps: int = 10000,
-        readers: int = 4,
+        readers: int = 2,
+        readers_from: int = 0,
         average: float = 0.998,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.weights, self.readers, self.keep = weights, readers, average
+        self.weights, self.keep = weights, average
+        self.readers, self.readers_from = readers, readers_from
         self.rate, self.decay, self.warmup, self.steps = learning_rate, weight_decay, warmup, steps
         self.reader = LandmarkNetwork()
         self.register_buffer("importance", landmark_weights(), persistent=False)
@@ -90,7 +94,8 @@ class DirectTranslator(lightning.LightningModule):  # type: ignore[misc]
             "coverage": coverage_loss(logit, batch.coverage, self.weights),
             "picture": picture_loss(made, batch.clean, batch.coverage, self.weights),
         }
-        if self.readers and self.weights.points + self.weights.scores + self.weights.features:
+        looks = self.weights.points + self.weights.scores + self.weights.features > 0
+        if self.readers and looks and self.global_step >= self.readers_from:
             parts["reading"] = self._reading(batch, made, logit)
         return parts
 
