@@ -115,7 +115,7 @@ def wear(
     direction : numpy.ndarray
         (3,) towards the light in the same axes.
     """
-    scale, turn, shift = _similarity(canonical_face()[0], face)
+    scale, turn, shift = similarity(canonical_face()[0], face)
     upwards = turn @ np.array([0.0, 1.0, 0.0])
     across = np.cross(upwards, normal)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
@@ -137,7 +137,7 @@ def wear(
     )  # fmt: skip
 
 
-def _similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """Scale, rotation (3, 3) and shift (3,) that bring points (n, 3) nearest to others.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns",

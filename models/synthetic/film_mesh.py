@@ -12,11 +12,14 @@ from functools import cached_property
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
+from scipy.spatial import KDTree
 
+from ...eifer_addon.heads.canonical import N_FACE
 from ...eifer_addon.heads.landmarks import find_landmarks
 from ...eifer_addon.heads.model import HeadModel
 from ...eifer_addon.heads.open_head import load_open_head
-from ...eifer_addon.heads.parts import head_parts
+from ...eifer_addon.heads.parts import Parts, head_parts
+from .electrode_wear import similarity
 from .film_raster import NormalTable
 from .materials import Look
 from .skin import texels
@@ -37,6 +40,10 @@ _RINGS = ((0.014, 0.064, 0.060, -0.052), (0.026, 0.078, 0.068, -0.054),
           (0.32, 0.226, 0.135, -0.045))  # fmt: skip
 _CLOTH = 2
 _AROUND = 56
+#: Distance from the landmarks in m over which what they say fades.
+_FACE_REACH_M = 0.03
+#: On heads with shoulders of their own, the height of the collar behind, and its fall to the front.
+_COLLAR_M = (-0.112, 0.014)
 #: What a vertex is made of.
 SKIN, PART, HAIR, CLOTH = 0, 1, 2, 3
 
@@ -70,6 +77,8 @@ class FilmMesh:
         (k, 3) rest positions in m, in the axes of the head and of the body.
     n_head_triangles : int
         The body's triangles come after so many.
+    lit_by : numpy.ndarray
+        int (V,), whose light a vertex takes: single hairs take that of the skin below.
     casts : numpy.ndarray
         int, triangles that cast shadows: skin, hair and cloth.
     """
@@ -87,6 +96,7 @@ class FilmMesh:
     curtain: np.ndarray
     shoulders: np.ndarray
     n_head_triangles: int
+    lit_by: np.ndarray
     casts: np.ndarray
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
@@ -104,11 +114,20 @@ def laid_on_open_head(head: HeadModel) -> np.ndarray:
         return head.template.astype(np.float64)
     base = load_open_head()
     assert base.landmarks is not None
-    there = base.landmarks.positions(base.template, base.triangles)[:468:3]
+    there = base.landmarks.positions(base.template, base.triangles)[:N_FACE]
     marks = head.landmarks or find_landmarks(head)
-    here = marks.positions(head.template, head.triangles)[:468:3]
-    warp = RBFInterpolator(here, there, kernel="linear", smoothing=1e-4)
-    return np.asarray(warp(head.template.astype(np.float64)))
+    here = marks.positions(head.template, head.triangles)[:N_FACE]
+    scale, turn, shift = similarity(here, there)
+    moved = head.template.astype(np.float64) @ turn.T * scale + shift
+    beside = there - (here @ turn.T * scale + shift)
+    anchors = here @ turn.T * scale + shift
+    warp = RBFInterpolator(anchors[::3], beside[::3], kernel="linear", smoothing=1e-4)
+    # Off the face the landmarks say nothing: there the head is only turned and scaled.
+    away = KDTree(anchors).query(moved)[0]
+    near = np.exp(-((away / _FACE_REACH_M) ** 2))
+    at = np.flatnonzero(near > 0.01)
+    moved[at] += near[at, None] * warp(moved[at])
+    return moved
 
 
 def hair_share(place: np.ndarray, raise_m: float = 0.0) -> np.ndarray:
@@ -153,13 +172,13 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     cull[: len(hairy)] = ~hairy
     cull[len(head.triangles) + len(cap_triangles) :] = False
     n_cloth = len(shoulders) - _CLOTH * _AROUND
-    inside = _mouth(head, parts.skin)
     material = np.concatenate([
-        np.where(parts.skin & ~inside, SKIN, PART), np.full(n_cap + n_curtain, HAIR),
+        _head_materials(head, parts.skin, place), np.full(n_cap + n_curtain, HAIR),
         np.full(len(shoulders) - n_cloth, SKIN), np.full(n_cloth, CLOTH),
     ]).astype(np.int8)  # fmt: skip
     colours = np.concatenate([
-        _part_colours(head, parts.hair, look), np.tile(look.hair, (n_cap + n_curtain, 1)),
+        np.where((material[:n] == CLOTH)[:, None], look.shirt,
+                 _part_colours(head, parts.hair, look)), np.tile(look.hair, (n_cap + n_curtain, 1)),
         np.tile(look.shirt, (len(shoulders), 1)),
     ]).astype(np.float32)  # fmt: skip
     at = np.concatenate([place, place[cap], curtain, shoulders])
@@ -170,8 +189,27 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     return FilmMesh(
         head, triangles, cull, material, colours, texels(at).astype(np.float32),
         np.concatenate([share, np.zeros(len(at) - n)]), gloss, cap, lift, curtain, shoulders,
-        len(triangles) - len(body_triangles), _casts(triangles, material),
+        len(triangles) - len(body_triangles), _lit_by(parts, neutral, len(at)),
+        _casts(triangles, material),
     )  # fmt: skip
+
+
+def _head_materials(head: HeadModel, skin: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Materials (V,) of a head's own vertices."""
+    found = np.where(skin & ~_mouth(head, skin), SKIN, PART)
+    if "skin_vertices" in head.info:
+        azimuth = np.arctan2(place[:, 0], place[:, 2] - _HAIR_AXIS_Z)
+        found[skin & (place[:, 1] < _COLLAR_M[0] - _COLLAR_M[1] * np.cos(azimuth))] = CLOTH
+    return found
+
+
+def _lit_by(parts: Parts, neutral: np.ndarray, count: int) -> np.ndarray:
+    """Number (count,) of each vertex, for single hairs that of the nearest skin."""
+    number, skin = np.arange(count), np.flatnonzero(parts.skin)
+    hairs = np.flatnonzero(parts.hair)
+    if len(hairs):
+        number[hairs] = skin[KDTree(neutral[skin]).query(neutral[hairs])[1]]
+    return number
 
 
 def _casts(triangles: np.ndarray, material: np.ndarray) -> np.ndarray:

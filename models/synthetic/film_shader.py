@@ -20,6 +20,8 @@ from .skin import HIGH, WIDE, WRINKLES, make_skin
 _AROUND, _OPEN_PIXELS, _KEY_PIXELS = 40, 96, 144
 #: How far in m something must lie before a point to hide it, and over how much that sets in.
 _BIAS_M, _SOFT_M = 0.004, 0.006
+#: Pixels of the depth map around its own with which a vertex is compared.
+_TAPS = ((0, 0), (-2, 0), (2, 0), (0, -2), (0, 2), (-1, -1), (1, 1), (-1, 1), (1, -1))
 #: The movements that deepen each group of wrinkles.
 _DEEPEN = {
     "forehead": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
@@ -114,6 +116,7 @@ class Shader:
         towards /= np.linalg.norm(towards, axis=1, keepdims=True)
         seen = _seen_from(posed, self.mesh, self.lights.lamps[0].direction, _KEY_PIXELS)
         diffuse, sheen = shade(normals, towards, self.lights, self._open, seen)
+        diffuse = diffuse[self.mesh.lit_by]
         light = self._samples(hits, diffuse, sheen, units, ground.reshape(-1, 3).copy())
         light = _mean_of_samples(light.reshape(high, wide, 3), samples)
         depth = hits.depth[samples // 2 :: samples, samples // 2 :: samples]
@@ -224,10 +227,10 @@ def _seen_from(posed: np.ndarray, mesh: FilmMesh, direction: np.ndarray, pixels:
                      mesh.cull[shown])  # fmt: skip
     column, row = x.astype(int), y.astype(int)
     total = np.zeros(len(posed), np.float32)
-    for dx, dy in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+    for dx, dy in _TAPS:
         near = hits.depth[np.clip(row + dy, 0, pixels - 1), np.clip(column + dx, 0, pixels - 1)]
         total += np.clip(1 - (depth - near - _BIAS_M) / _SOFT_M, 0, 1)
-    return np.asarray(total / 5, np.float32)
+    return np.asarray(total / len(_TAPS), np.float32)
 
 
 def _open_sky(rest: np.ndarray, mesh: FilmMesh, normals: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ def draw_look(seed: int, age_years: float | None = None) -> Look:
     hair = hair + (_GREY_HAIR - hair) * grey
     iris = np.array(_IRISES[random.integers(len(_IRISES) if light_skin else 2)])
     beard = random.uniform() < 0.45
-    brow = hair + (np.array([0.02, 0.014, 0.010]) - hair) * 0.55
+    brow = hair + (np.array([0.03, 0.021, 0.015]) - hair) * 0.5
     stubble = float(random.uniform(0.15, 0.9)) if beard else 0.0
     return Look(
         seed, age, melanin, float(random.uniform(*_BLOOD_RANGE)),
