@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -76,6 +77,16 @@ def _from_renderings(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, 
     return first, rendered_pairs(np.random.default_rng((seed, first)), last - first)
 
 
+@contextmanager
+def _mapping(workers: int) -> Iterator[Callable[..., Iterable[tuple[int, list[Pair]]]]]:
+    """A map over tasks, in processes or, with one worker, here."""
+    if workers <= 1:
+        yield map
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield pool.map
+
+
 def make_bank(
     folder: str | Path, paths: Sequence[Path], count: int, seed: int, workers: int = 2
 ) -> Bank:
@@ -104,8 +115,8 @@ def make_bank(
     make, step = (_from_portraits, _CHUNK) if paths else (_from_renderings, FRAMES)
     names = tuple(map(str, paths))
     tasks = [(names, seed, k, min(k + step, count)) for k in range(0, count, step)]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for first, pairs in pool.map(make, tasks):
+    with _mapping(workers) as over:
+        for first, pairs in over(make, tasks):
             for k, pair in enumerate(pairs, first):
                 for name, array in arrays.items():
                     array[k] = getattr(pair, name)
