@@ -261,20 +261,32 @@ def work_off(
         alone = Request(**{**asdict(job), "options": {**job.options, "workers": wanted}})
         yield run(alone, lambda done, total: news("progress", _frames(job.name, done, total)))
         return
-    yield from _ask_engine(jobs, scheduler, min(wanted, len(jobs)), news)
+    yield from ask_engine([asdict(job) for job in jobs], scheduler, min(wanted, len(jobs)), news)
 
 
 def _frames(name: str, done: int, total: int) -> dict[str, Any]:
     return {"name": name, "done": done, "total": total}
 
 
-def _ask_engine(
-    jobs: list[Request], scheduler: str | None, workers: int, news: OnNews
+def ask_engine(
+    jobs: Sequence[Mapping[str, Any]], scheduler: str | None, workers: int, news: OnNews
 ) -> Iterator[dict[str, Any]]:
-    """The engine's reports; every job gets one."""
-    left = {job.name: job for job in jobs}
+    """The engine's reports; every job gets one.
+
+    Parameters
+    ----------
+    jobs : sequence of mapping
+        JSON-serialisable, each with a ``name`` of its own, the batch's ``run``, a ``path`` for
+        sentences, and, where a film is not what is worked on, the ``module`` whose ``run_json``
+        does it.
+    scheduler, news
+        As for :func:`work_off`.
+    workers : int
+        Processes on this machine.
+    """
+    left = {job["name"]: job for job in jobs}
     order = {
-        "jobs": [asdict(job) for job in jobs], "scheduler": scheduler, "workers": workers,
+        "jobs": list(jobs), "scheduler": scheduler, "workers": workers,
         "root": str(_ROOT), "version": software_version(),
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="eifer-batch-") as folder:
@@ -292,7 +304,7 @@ def _ask_engine(
                     news(kind, said)
             if left:
                 raise EiferError(
-                    f"The batch ended with {len(left)} films left: {engine.last_words()}",
+                    f"The batch ended with {len(left)} jobs left: {engine.last_words()}",
                     "Start the same command again: what is done stays done.",
                 )
         finally:

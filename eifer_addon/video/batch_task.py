@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 def run_clip(root: str, version: str, request: str, *, own_machine: bool) -> str:
-    """Do one film's job on the machine that this runs on.
+    """Do one job, mostly a film's, on the machine that this runs on.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def run_clip(root: str, version: str, request: str, *, own_machine: bool) -> str
     version : str
         The package's version there.
     request : str
-        The job as JSON; see `eifer_addon.video_clip`.
+        The job as JSON; see `eifer_addon.video_clip`, or the ``module`` that the job names.
     own_machine : bool
         Whether the worker runs on the machine that sends the job, and must take its package.
 
@@ -28,6 +28,7 @@ def run_clip(root: str, version: str, request: str, *, own_machine: bool) -> str
     """
     import importlib
     import importlib.util
+    import json
     import socket
     import sys
     from pathlib import Path
@@ -58,4 +59,5 @@ def run_clip(root: str, version: str, request: str, *, own_machine: bool) -> str
             f"The worker on {socket.gethostname()} has eifer {found}, and {version} is needed. "
             "Install the same version there."
         )
-    return str(importlib.import_module("eifer.eifer_addon.video_clip").run_json(request))
+    module = json.loads(request).get("module", "eifer_addon.video_clip")
+    return str(importlib.import_module(f"eifer.{module}").run_json(request))

@@ -25,10 +25,14 @@ class VideoWriter:
         The file to write (give it a temporary name from `files.atomic_path`).
     fps : float
         Frames per second.
+    threads : int, optional
+        Of the encoder; with a given number, the same frames give the same bytes on any machine.
+        None leaves it to the number of cores.
     """
 
-    def __init__(self, path: str | Path, fps: float) -> None:
+    def __init__(self, path: str | Path, fps: float, *, threads: int | None = None) -> None:
         self._path = Path(path)
+        self._threads = threads
         self._fps = Fraction(fps).limit_denominator(100_000)
         self._container: Any = None
         self._stream: Any = None
@@ -58,6 +62,8 @@ class VideoWriter:
             self._stream.width, self._stream.height = width, height
             self._stream.pix_fmt = "yuv420p"
             self._stream.options = {"crf": _QUALITY, "preset": "medium"}
+            if self._threads is not None:
+                self._stream.codec_context.thread_count = self._threads
         picture = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(frame[:height, :width]), format="rgb24"
         )

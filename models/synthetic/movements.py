@@ -26,6 +26,7 @@ FRAME_HZ, STEP_HZ = 30.0, 600.0
 #: Simulated before and after a clip, so that delays and filters have a past and a future.
 MARGIN_S = 0.8
 REPETITIONS = 4
+MODES = ("schaede", "emotion", "free")
 _TABLE = Path(__file__).with_name("clip_movements.json")
 #: Variation: of a subject's habit per movement and muscle (log), between repetitions (log), of the
 #: sides per repetition (log), of onsets per muscle in s, of times (log), and of what is held.
@@ -87,13 +88,15 @@ def read_clip_movements() -> dict[str, Any]:
 
 def tasks(mode: str) -> tuple[str, ...]:
     """Names of the tasks of a mode; `EiferError` for an unknown one."""
-    if mode not in ("schaede", "emotion", "free"):
+    if mode not in MODES:
         raise EiferError(f"There is no mode '{mode}'.", "Use schaede, emotion or free.")
     return tuple(read_clip_movements()[mode])
 
 
-def session_clips(subject: Subject, rec: str, *, free: int = 0) -> tuple[Clip, ...]:
-    """The clips of a session: eleven movements in order, 24 emotions shuffled, free mimicry.
+def session_clips(
+    subject: Subject, rec: str, *, free: int = 0, repetitions: int = REPETITIONS
+) -> tuple[Clip, ...]:
+    """The clips of a session: eleven movements in order, emotions shuffled, free mimicry.
 
     Parameters
     ----------
@@ -102,9 +105,11 @@ def session_clips(subject: Subject, rec: str, *, free: int = 0) -> tuple[Clip, .
         The session, as in ``"1S"``.
     free : int
         How many clips of free mimicry, and as many of speech-like movement.
+    repetitions : int
+        Of each of the six emotions.
     """
     clips = [Clip("schaede", task, k) for k, task in enumerate(tasks("schaede"), 1)]
-    emotions = np.repeat(tasks("emotion"), REPETITIONS)
+    emotions = np.repeat(tasks("emotion"), repetitions)
     order = subject.rng("order", rec).permutation(len(emotions))
     clips += [Clip("emotion", str(emotions[k]), n) for n, k in enumerate(order, 1)]
     wanted = [task for _ in range(free) for task in tasks("free")]

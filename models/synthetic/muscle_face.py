@@ -18,7 +18,7 @@ from scipy.signal import lfilter
 from ...eifer_addon.spaces import ARKIT_NAMES
 from .face_muscles import read_face_muscles
 from .interference import shaped_noise
-from .movements import FRAME_HZ, STEP_HZ, Performance
+from .movements import FRAME_HZ, STEP_HZ
 from .script import SIDES
 from .subject import Subject, personal_gains
 
@@ -150,7 +150,7 @@ def _hindered(table: Mapping[str, Any], units: Mapping[str, np.ndarray]) -> dict
 
 def add_gaze(coefficients: np.ndarray, times_s: np.ndarray, rng: np.random.Generator) -> None:
     """Small saccades of both eyes into coefficients (n, 52); no muscle here moves an eye."""
-    now, right, up = 0.0, np.zeros(len(times_s)), np.zeros(len(times_s))
+    now, right, up = float(times_s[0]), np.zeros(len(times_s)), np.zeros(len(times_s))
     while now < times_s[-1]:
         later = times_s >= now
         right[later], up[later] = rng.normal(0, _GAZE), rng.normal(0, 0.6 * _GAZE)
@@ -165,14 +165,19 @@ def add_gaze(coefficients: np.ndarray, times_s: np.ndarray, rng: np.random.Gener
             coefficients[:, _column(name)] = np.clip(values, 0, 0.6)
 
 
-def head_motion(performance: Performance, rng: np.random.Generator) -> np.ndarray:
-    """Head pose (n_frames, 6): axis-angle in rad and translation in m, as in a track.
+def head_motion(going: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Head pose (n, 6) of n frames: axis-angle in rad and translation in m, as in a track.
 
     A head that is asked to keep still sways below 1 Hz, stands a little askew, and nods a little
     with strong movements.
+
+    Parameters
+    ----------
+    going : numpy.ndarray
+        (n,) how far the clip's movement has come, 0 to 1.
+    rng : numpy.random.Generator
     """
-    n, spare = performance.n_frames, 60
-    time = np.arange(n) / FRAME_HZ
+    n, spare = len(going), 60
 
     def sway(size: float) -> np.ndarray:
         noise = shaped_noise(
@@ -181,7 +186,6 @@ def head_motion(performance: Performance, rng: np.random.Generator) -> np.ndarra
         )  # fmt: skip
         return size * noise[:n]
 
-    going = np.interp(time, performance.times_s, performance.strength)
     pose = np.stack(
         [sway(0.5 * size) + rng.normal(0, size) for size in _SWAY_RAD]
         + [sway(0.5 * _SWAY_M) + rng.normal(0, _SWAY_M) for _ in range(3)],

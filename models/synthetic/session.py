@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from .subject import Subject
 DRIVE_HZ = 100.0
 #: What sessions end in: with sensors, and the normal ones without, which are the reference.
 SENSOR, NORMAL = "S", "N"
+#: Frames that the camera ran before and after a clip.
+LEAD = 18
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class SimulatedClip:
         electrode is put over. 1 is full effort.
     track : ExpressionTrack
         The face in `arkit52` at 30 Hz, with head pose and the open head's identity.
+    uncut : ExpressionTrack
+        The same face from `LEAD` frames before the clip to as many after it, on the clip's clock.
     events : tuple of Event
         When effort for the movement and for blinks begins and ends, on the drive's clock.
     subject : Subject
@@ -54,6 +58,7 @@ class SimulatedClip:
     raw: Mapping[str, Recording]
     drive: Activity
     track: ExpressionTrack
+    uncut: ExpressionTrack
     events: tuple[Event, ...]
     subject: Subject
 
@@ -119,7 +124,8 @@ def simulate_clip(
     wearing = has_sensors(rec)
     clip = Clip(mode, task, seq)
     performance = perform(subject, rec, clip)
-    track = _track(subject, rec, clip, performance)
+    uncut = _uncut(subject, rec, clip, performance)
+    track = _cut(uncut)
     recordings: dict[str, Recording] = {}
     if raw and wearing:
         rng = subject.rng("raw", rec, mode, task, seq)
@@ -129,7 +135,7 @@ def simulate_clip(
     name = clip_name(subject, rec, clip)
     drive = _drive(subject, name, performance)
     return SimulatedClip(
-        name, rec, mode, task, seq, recordings, drive, track, performance.events, subject
+        name, rec, mode, task, seq, recordings, drive, track, uncut, performance.events, subject
     )
 
 
@@ -140,19 +146,30 @@ def _source(subject: Subject, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _track(subject: Subject, rec: str, clip: Clip, performance: Performance) -> ExpressionTrack:
-    """The true face of a clip."""
+def _uncut(subject: Subject, rec: str, clip: Clip, performance: Performance) -> ExpressionTrack:
+    """The true face, from before the clip to after it."""
     rng = subject.rng("face", rec, clip.mode, clip.task, clip.seq)
-    times = np.arange(performance.n_frames) / FRAME_HZ
+    times = np.arange(-LEAD, performance.n_frames + LEAD) / FRAME_HZ
     dense = displacement(subject, performance.drive)
     at = np.round((times + MARGIN_S) * STEP_HZ).astype(int)
     coefficients = dense[at]
     add_gaze(coefficients, times, rng)
+    going = performance.strength[at]
     name = clip_name(subject, rec, clip)
     return ExpressionTrack(
         ARKIT52, coefficients.astype(np.float32), times, np.ones(len(times), np.float32),
-        head_motion(performance, rng).astype(np.float32), subject.identity.astype(np.float32),
+        head_motion(going, rng).astype(np.float32), subject.identity.astype(np.float32),
         {"source": _source(subject, name), "simulated": True, "truth": True},
+    )  # fmt: skip
+
+
+def _cut(track: ExpressionTrack) -> ExpressionTrack:
+    """The frames of the clip itself."""
+    inside = slice(LEAD, len(track) - LEAD)
+    assert track.head_pose is not None
+    return replace(
+        track, coefficients=track.coefficients[inside], timestamps=track.timestamps[inside],
+        confidence=track.confidence[inside], head_pose=track.head_pose[inside],
     )  # fmt: skip
 
 
