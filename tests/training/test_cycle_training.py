@@ -59,12 +59,13 @@ def _validated(task: CycleTask) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", ["eifer", "mc_cyclegan"])
 def test_the_losses_fall_on_two_and_two_pictures(name: str, tmp_path: Path) -> None:
+    """Not the adversarial one: the critics learn too."""
     task = _task(_config(name, "optimiser.learning_rate=0.002", "trainer.max_steps=60"))
     before = _validated(task)
-    _fit(task, 30, tmp_path)
+    _fit(task, 20, tmp_path)
     after = _validated(task)
-    assert after["validation/reconstruction"] < 0.7 * before["validation/reconstruction"]
-    assert after["validation/score"] < 0.8 * before["validation/score"]
+    assert after["validation/reconstruction"] < 0.8 * before["validation/reconstruction"]
+    assert after["validation/minimal_change"] < 0.9 * before["validation/minimal_change"]
     if name == "eifer":
         assert after["validation/anchor"] < 0.8 * before["validation/anchor"]
 

@@ -18,8 +18,6 @@ from .mc_cyclegan import McCycleGan
 from .training import CycleTraining
 
 SIZE = 256
-#: Squares of 4 pixels along each axis that the exported graph looks at for each triangle.
-_TILES = 3
 _PATTERN_SEED = 0
 #: A change of this share counts as half sure that something covered the pixel, and how steeply.
 _CHANGED, _STEEPNESS = 0.06, 80.0
@@ -75,7 +73,7 @@ class CleanNetwork(nn.Module):
     def fixed(self) -> CleanNetwork:
         """The same, ready to be exported: a fixed amount of work in the rasteriser."""
         if self.renderer is not None:
-            self.renderer.tiles = _TILES
+            self.renderer.fix_reach()
         return self.eval()
 
 

@@ -11,6 +11,7 @@ over the silhouette, where the set of pixels changes; there the landmarks hold t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -25,8 +26,12 @@ _LIGHTS = ((-1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (-1.0, -1.0, 1.0), (1.0, -1.0, 1.0
 _STRENGTH = 1.7
 #: And its grey.
 ALBEDO = 180 / 255
-#: Candidate pixels are looked at in squares of so many pixels.
-_TILE = 4
+#: Candidate pixels are looked at in squares of so many pixels; larger ones, hence fewer, in an
+#: exported graph.
+_TILE, _FIXED_TILE = 4, 8
+#: The scale of the camera for which an exported graph is made. SMIRK's narrowest crops have about
+#: 10; the rest is for heads and expressions whose triangles are longer than the template's.
+_CLOSEST = 14.0
 #: A triangle that covers more pixels than that along an axis belongs to no sensible camera.
 _MAX_SPAN = 64
 #: Twice the area in pixels² below which a triangle is seen edge-on.
@@ -78,14 +83,20 @@ class FaceRenderer(nn.Module):
         mesh = face_mesh(head)
         self.flame = FlameLayer(head, mesh.vertices)
         self.size, self.shading = size, shading
-        #: `rasterise`'s tiles; set for an exported graph.
-        self.tiles: int | None = None
+        #: `rasterise`'s reach; set for an exported graph.
+        self.reach: np.ndarray | None = None
         for name, array in (
             ("triangles", mesh.triangles), ("landmark_corners", mesh.landmark_corners),
             ("landmark_weights", mesh.landmark_weights),
             ("around", triangles_around(mesh.triangles, len(mesh.vertices))),
         ):  # fmt: skip
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
+
+    def fix_reach(self) -> None:
+        """Draw with the same amount of work whatever is drawn, for an exported graph."""
+        corners = self.flame.template[self.triangles]
+        edges = (corners - corners.roll(1, dims=1)).norm(dim=-1)
+        self.reach = (edges.amax(dim=1) * _CLOSEST * self.size / 2).ceil().cpu().numpy()
 
     def forward(self, codes: Codes) -> Drawn:
         """Draw the faces of codes; always in float32, whatever the networks compute in."""
@@ -95,7 +106,7 @@ class FaceRenderer(nn.Module):
     def _draw(self, codes: Codes) -> Drawn:
         vertices = self.flame(codes.shape, codes.expression, codes.joints(), codes.lids)
         screen = project(vertices, codes.camera, self.size)
-        owner = rasterise(screen, self.triangles, self.size, self.tiles)
+        owner = rasterise(screen, self.triangles, self.size, self.reach)
         weights = barycentric(screen, self.triangles, owner)
         normals = interpolate(
             vertex_normals(vertices, self.triangles, self.around), self.triangles, owner, weights
@@ -121,7 +132,9 @@ def project(vertices: Tensor, camera: Tensor, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def rasterise(screen: Tensor, triangles: Tensor, size: int, tiles: int | None = None) -> Tensor:
+def rasterise(
+    screen: Tensor, triangles: Tensor, size: int, reach: np.ndarray | None = None
+) -> Tensor:
     """The triangle that each pixel shows, int64 (B, size, size), -1 for none.
 
     Parameters
@@ -132,65 +145,52 @@ def rasterise(screen: Tensor, triangles: Tensor, size: int, tiles: int | None = 
         int64 (f, 3), counter-clockwise from outside; those that face away are left out.
     size : int
         Pixels of an edge.
-    tiles : int, optional
-        Look at so many squares of 4 pixels along each axis of every triangle, whatever its size:
-        a fixed amount of work, for an exported graph. By default as many as each one needs.
+    reach : numpy.ndarray, optional
+        (f,), the most pixels that a triangle may cover along an axis, whatever it covers: a fixed
+        amount of work, for an exported graph. By default what each one covers.
     """
     batch, pixels = screen.shape[0], size * size
-    corners = screen[:, triangles].flatten(0, 1)
-    low = corners[..., :2].amin(dim=1).sub(0.5).ceil().clamp(0, size)
-    span = corners[..., :2].amax(dim=1).sub(0.5).floor().add(1).clamp(0, size) - low
-    span = torch.where(_area(corners)[:, None] < -_FLAT, span, torch.zeros_like(span))
-    number = torch.arange(corners.shape[0], device=screen.device)
-    picture = torch.div(number, triangles.shape[0], rounding_mode="floor")
-    triangle = torch.remainder(number, triangles.shape[0]).to(screen.dtype)
+    corners = screen[:, triangles]
+    low = corners[..., :2].amin(dim=2).sub(0.5).ceil().clamp(0, size)
+    span = corners[..., :2].amax(dim=2).sub(0.5).floor().add(1).clamp(0, size) - low
+    span = torch.where(_area(corners)[..., None] < -_FLAT, span, torch.zeros_like(span))
+    tile = _TILE if reach is None else _FIXED_TILE
+    # In NumPy, so that a traced graph holds the choice and not the choosing.
+    reaches = span.amax(dim=(0, 2)).cpu().numpy() if reach is None else reach
+    first = pixels * torch.arange(batch, device=screen.device)[:, None, None]
+    number = torch.arange(triangles.shape[0], dtype=screen.dtype, device=screen.device)
     # One pixel more for what is not seen, so that nothing has to be left out of the arrays.
     near = screen.new_full((batch * pixels + 1,), -torch.inf)
     owner = screen.new_full((batch * pixels + 1,), -1.0)
     found = []
-    steps = tiles if tiles is not None else _tiles(span)
-    for row in range(steps):
-        for column in range(steps):
-            begin = (row * _TILE, column * _TILE)
-            chosen = number if tiles is not None else _reaching(span, begin)
-            pixel, depth = _fragments(corners[chosen], low[chosen], span[chosen], begin, size)
-            pixel = torch.where(
-                pixel < 0, torch.full_like(pixel, batch * pixels),
-                pixel + (picture[chosen] * pixels)[:, None],
-            ).flatten()  # fmt: skip
-            near = near.scatter_reduce(0, pixel, depth.flatten(), "amax")
-            found.append((pixel, depth, triangle[chosen]))
+    steps = range(0, max(1, int(min(float(reaches.max(initial=0)), _MAX_SPAN))), tile)
+    for begin in product(steps, steps):
+        chosen = torch.from_numpy(np.flatnonzero(reaches > max(begin))).to(screen.device)
+        part = (corners[:, chosen], low[:, chosen], span[:, chosen])
+        pixel, depth = _fragments(*part, begin, tile, size)
+        pixel = torch.where(pixel < 0, torch.full_like(pixel, batch * pixels), pixel + first)
+        near = near.scatter_reduce(0, pixel.flatten(), depth.flatten(), "amax")
+        found.append((pixel.flatten(), depth, number[chosen][None, :, None]))
     for pixel, depth, which in found:
         is_near = depth >= near[pixel].reshape(depth.shape)
-        seen = torch.where(is_near, which[:, None].expand_as(depth), -torch.ones_like(depth))
+        seen = torch.where(is_near, which.expand_as(depth), -torch.ones_like(depth))
         owner = owner.scatter_reduce(0, pixel, seen.flatten(), "amax")
     return owner[: batch * pixels].reshape(batch, size, size).long()
 
 
-def _tiles(span: Tensor) -> int:
-    """Squares of 4 pixels along an axis that the largest triangle needs."""
-    return max(1, -(-int(min(float(span.max()), _MAX_SPAN)) // _TILE))
-
-
-def _reaching(span: Tensor, begin: tuple[int, int]) -> Tensor:
-    """Triangles whose boxes reach beyond a number of rows and columns."""
-    reaches = (span[:, 1] > begin[0]) & (span[:, 0] > begin[1])
-    return reaches.nonzero()[:, 0]
-
-
 def _fragments(
-    corners: Tensor, low: Tensor, span: Tensor, begin: tuple[int, int], size: int
+    corners: Tensor, low: Tensor, span: Tensor, begin: tuple[int, int], tile: int, size: int
 ) -> tuple[Tensor, Tensor]:
-    """Flat pixel, -1 where none is hit, and height, both (f, 16), of a square of candidates."""
-    step = torch.arange(_TILE * _TILE, device=corners.device)
-    down = torch.div(step, _TILE, rounding_mode="floor") + begin[0]
-    across = torch.remainder(step, _TILE) + begin[1]
-    x, y = low[:, :1] + across, low[:, 1:] + down
-    within = (across < span[:, :1]) & (down < span[:, 1:])
-    first, second, third = _weights(corners[:, None], x + 0.5, y + 0.5)
+    """Flat pixel, -1 where none is hit, and height, both (B, f, tile²), of square candidates."""
+    step = torch.arange(tile * tile, device=corners.device)
+    down = torch.div(step, tile, rounding_mode="floor") + begin[0]
+    across = torch.remainder(step, tile) + begin[1]
+    x, y = low[..., :1] + across, low[..., 1:] + down
+    within = (across < span[..., :1]) & (down < span[..., 1:])
+    first, second, third = _weights(corners[..., None, :, :], x + 0.5, y + 0.5)
     hit = within & (first >= 0) & (second >= 0) & (third >= 0)
     a, b, c = corners[..., 2].unbind(-1)
-    depth = first * a[:, None] + second * b[:, None] + third * c[:, None]
+    depth = first * a[..., None] + second * b[..., None] + third * c[..., None]
     pixel = torch.where(hit, y * size + x, -torch.ones_like(x))
     return pixel.long(), depth
 

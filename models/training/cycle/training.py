@@ -47,6 +47,9 @@ class CycleTraining(lightning.LightningModule):
         self.critic_normal, self.critic_sensor = (
             PatchCritic(model["critic_width"], model["critic_layers"]) for _ in range(2)
         )
+        if self.weights["adversarial"] == 0:  # then nothing would reach them, and DDP would wait
+            self.critic_normal.requires_grad_(False)
+            self.critic_sensor.requires_grad_(False)
         self.pools = {
             side: PicturePool(model["pool"], config.seed + k)
             for k, side in enumerate(("normal", "sensor"))
@@ -68,7 +71,7 @@ class CycleTraining(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The sum of all losses of generators and critics."""
-        with _still(self.critic_normal, self.critic_sensor):
+        with self._critics_still():
             off, on = self.cycles(batch, second=losses.needs_second(self.weights))
             parts = losses.counted(self.weights, self.groups(off, on))
             total = self.weighted(parts)
@@ -81,6 +84,16 @@ class CycleTraining(lightning.LightningModule):
             self.log(f"loss/{name}", value.detach(), batch_size=size)
         self.log("loss", total.detach(), prog_bar=True, batch_size=size)
         return total
+
+    @contextmanager
+    def _critics_still(self) -> Iterator[None]:
+        """Let gradients flow through the critics, but not into them."""
+        critics = nn.ModuleList([self.critic_normal, self.critic_sensor])
+        critics.requires_grad_(False)
+        try:
+            yield
+        finally:
+            critics.requires_grad_(self.weights["adversarial"] > 0)
 
     def weighted(self, parts: Mapping[str, Tensor]) -> Tensor:
         """The sum of losses, each times its weight."""
@@ -143,18 +156,6 @@ class CycleTraining(lightning.LightningModule):
         """Go on with the pictures of the past."""
         for side, state in checkpoint.get("pools", {}).items():
             self.pools[side].load_state_dict(state)
-
-
-@contextmanager
-def _still(*modules: nn.Module) -> Iterator[None]:
-    """Let gradients flow through modules, but not into them."""
-    for module in modules:
-        module.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for module in modules:
-            module.requires_grad_(True)
 
 
 def against_truth(batch: Batch, cleaned: Tensor) -> dict[str, Tensor]:

@@ -70,7 +70,7 @@ class UnpairedFaces(Dataset[dict[str, np.ndarray]]):
 
     def __init__(self, people: Sequence[Faces], config: Config, *, varies: bool) -> None:
         self._people, self._data, self._varies = list(people), config.data, varies
-        self._size, self._seed = int(config.model["image_size"]), config.seed
+        self.size, self._seed = int(config.model["image_size"]), config.seed
         self._rows = [
             (which, film, row)
             for which, one in enumerate(self._people)
@@ -116,7 +116,7 @@ class UnpairedFaces(Dataset[dict[str, np.ndarray]]):
         picture = self._cut(crops.pictures[row], matrix, gain, lift)
         found = {
             side: picture,
-            f"{side}_hull": hull_mask(points, self._size)[None].astype(np.float32),
+            f"{side}_hull": hull_mask(points, self.size)[None].astype(np.float32),
             f"{side}_points": points.astype(np.float32),
         }
         if side == "sensor":
@@ -137,13 +137,13 @@ class UnpairedFaces(Dataset[dict[str, np.ndarray]]):
             shift = random.uniform(-1, 1, 2) * self._data["shift"]
         edge = EDGE * scale / SCALE
         middle = (EDGE - 1) / 2 + shift * edge
-        return square_to_crop(np.array([*middle, edge]), self._size)
+        return square_to_crop(np.array([*middle, edge]), self.size)
 
     def _light(self, random: np.random.Generator) -> float:
         return float(random.uniform(-1, 1) * self._data["light"]) if self._varies else 0.0
 
     def _cut(self, picture: np.ndarray, matrix: np.ndarray, gain: float, lift: float) -> np.ndarray:
-        values = warp(picture, matrix, self._size) / 255
+        values = warp(picture, matrix, self.size) / 255
         values = np.clip(gain * values + lift, 0, 1)
         return np.ascontiguousarray(values.transpose(2, 0, 1), np.float32)
 
