@@ -25,14 +25,15 @@ _FROM, _WHOLLY = 0.25, 0.6
 #: The network's pixels by which what is replaced reaches beyond what is covered: blurred edges and
 #: the darkest part of shadows.
 _REACH = 5
-#: The window (network's pixels, halved) in which the light beside a patch is compared, and the most
-#: that it is corrected by, in 0 to 255.
-_LIGHT_WINDOW, _MOST_LIGHT = 9, 24.0
-#: Windows of the two bands of grain, in the picture's pixels.
-_FINE, _COARSE = 3, 7
-_MOST_GRAIN = 12.0
-#: Beside a patch, in the picture's pixels, where skin tells its grain.
-_GRAIN_WINDOW, _STRIDE = 40, 4
+#: The window (network's pixels, halved) in which the light beside a patch is compared, how far from
+#: the patch that begins (network's pixels), and a usual difference of light, in 0 to 255.
+_LIGHT_WINDOW, _SHY, _USUAL_LIGHT = 11, 9, 14.0
+#: Windows of the two bands of grain, in the picture's pixels, and the most that is added.
+_FINE, _COARSE, _MOST_GRAIN = 3, 7, 6.0
+#: Blocks of so many pixels tell the grain, at least so many of them, so many pixels from a patch;
+#: the quieter ones count, because outlines and hair are no grain.
+_BLOCK, _FEWEST, _GRAIN_AWAY, _QUIET = 4, 24, 13, 0.4
+_MARGIN = 24
 _TILE = 512
 _LEAST_ALPHA = 1 / 255
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -104,19 +105,20 @@ def in_light(picture: np.ndarray, fill: np.ndarray, alpha: np.ndarray) -> np.nda
     What picture and fill differ by where nothing is replaced is carried smoothly into the patches.
     """
     half = fill.shape[0] // 2
-    free = (1 - alpha).reshape(half, 2, half, 2).mean(axis=(1, 3))
-    free = np.where(free > 0.98, 1.0, 0.0).astype(np.float32)
+    # Beside a patch lie shadows, and what a camera's compression spread of a cable's colour.
+    near_patch = grey_dilation((alpha > 0).astype(np.float32), size=(_SHY, _SHY))
+    free = (1 - near_patch).reshape(half, 2, half, 2).min(axis=(1, 3))
     differ = (picture.astype(np.float32) - fill).reshape(half, 2, half, 2, 3).mean(axis=(1, 3))
-    # Hair, a nostril, the rim of a glass: what differs by so much is not light.
-    free *= np.abs(differ).max(axis=2) < _MOST_LIGHT
+    # Hair, a nostril, the rim of a glass: what differs by much is not light.
+    free = free / (1 + (np.abs(differ).max(axis=2) / _USUAL_LIGHT) ** 4)
     stack = np.concatenate([differ * free[..., None], free[..., None]], axis=2)
     near, far = stack, stack
     for _ in range(2):
-        near = uniform_filter(near, (_LIGHT_WINDOW, _LIGHT_WINDOW, 1))
-        far = uniform_filter(far, (3 * _LIGHT_WINDOW, 3 * _LIGHT_WINDOW, 1))
-    # Far from free skin the wide window speaks, and where there is none nobody.
-    mixed = near + 0.05 * far
-    change = mixed[..., :3] / (mixed[..., 3:] + 1e-3)
+        near = uniform_filter(near, (_LIGHT_WINDOW, _LIGHT_WINDOW, 1), mode="constant")
+        far = uniform_filter(far, (3 * _LIGHT_WINDOW, 3 * _LIGHT_WINDOW, 1), mode="constant")
+    # Far from free skin the wide window speaks, and where there is hardly any nobody.
+    mixed = near + 0.1 * far
+    change = mixed[..., :3] / (mixed[..., 3:] + 2e-3)
     wide = np.stack([_resized(change[..., k], fill.shape[:2]) for k in range(3)], axis=2)
     return np.asarray(fill + wide, np.float32)
 
@@ -168,9 +170,8 @@ def _window(
     left, top = region.x - region.width / 2, region.y - region.height / 2
     # One of the network's pixels more, because enlarging spreads them.
     low, high = covered.min(axis=0) - 1, covered.max(axis=0) + 2
-    margin = _GRAIN_WINDOW // 2
-    first = np.floor((top, left) + low * scale).astype(int) - margin
-    last = np.ceil((top, left) + high * scale).astype(int) + margin
+    first = np.floor((top, left) + low * scale).astype(int) - _MARGIN
+    last = np.ceil((top, left) + high * scale).astype(int) + _MARGIN
     inner = np.ceil((top, left)), np.floor((top + region.height, left + region.width))
     first = np.maximum(np.maximum(first, inner[0]), 0).astype(int)
     last = np.minimum(np.minimum(last, inner[1]), shape).astype(int)
@@ -192,39 +193,30 @@ def _grain(
     part: np.ndarray, fill: np.ndarray, alpha: np.ndarray, anchor: tuple[float, float], seed: int
 ) -> np.ndarray:
     """Grain (h, w, 1) that a fill lacks against the skin around it, in two bands."""
-    free = (alpha == 0).astype(np.float32)
     grain: np.ndarray = np.zeros(alpha.shape, np.float32)
+    free = grey_dilation(alpha > 0, size=(_GRAIN_AWAY, _GRAIN_AWAY)) == 0
     bands = zip(_bands(part @ _LUMA), _bands(fill @ _LUMA), _noise(seed), strict=True)
     shift = round(anchor[1]) % _TILE, round(anchor[0]) % _TILE
     rows = (np.arange(alpha.shape[0]) - shift[0]) % _TILE
     columns = (np.arange(alpha.shape[1]) - shift[1]) % _TILE
     for own, filled, noise in bands:
-        # Outlines and hair are no grain: what is strong counts as little as the limit.
-        wanted = _around(np.minimum(np.abs(own), _MOST_GRAIN), free)
-        present = _around(np.minimum(np.abs(filled), _MOST_GRAIN), 1 - free)
-        lacking = np.sqrt(np.maximum(wanted**2 - present**2, 0))
-        # The mean of a normal value's size is 0.8 of its deviation.
-        strength = _resized(np.minimum(lacking / 0.8, _MOST_GRAIN / 2), alpha.shape)
-        grain += strength * noise[np.ix_(rows, columns)]
+        lacking = max(_usual(own, free) ** 2 - _usual(filled, alpha > 0.5) ** 2, 0.0) ** 0.5
+        if lacking > 0:
+            # The mean of a normal value's size is 0.8 of its deviation.
+            grain += min(lacking / 0.8, _MOST_GRAIN) * noise[np.ix_(rows, columns)]
     return grain[..., None]
 
 
-def _around(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighted means near each place, on a grid of every _STRIDE-th pixel.
-
-    Far from anything of weight those of a wide window and, less still, of all of it count.
-    """
-    both = np.stack([values * weight, weight])
-    high, wide = (max(side // _STRIDE, 1) for side in values.shape)
-    if min(values.shape) >= _STRIDE:
-        both = both[:, : high * _STRIDE, : wide * _STRIDE]
-        both = both.reshape(2, high, _STRIDE, wide, _STRIDE).mean(axis=(2, 4))
-    window = _GRAIN_WINDOW // _STRIDE
-    near = uniform_filter(both, (0, window, window), mode="constant")
-    far = uniform_filter(both, (0, 4 * window, 4 * window), mode="constant")
-    every = both.mean(axis=(1, 2), keepdims=True)
-    mixed = near + 0.05 * far + 1e-3 * every
-    return np.asarray(mixed[0] / np.maximum(mixed[1], 1e-6))
+def _usual(values: np.ndarray, where: np.ndarray) -> float:
+    """How strong values usually are where something holds, outlines and hair left aside."""
+    high, wide = (side // _BLOCK for side in values.shape)
+    whole = np.s_[: high * _BLOCK, : wide * _BLOCK]
+    blocks = high, _BLOCK, wide, _BLOCK
+    is_there = where[whole].reshape(blocks).all(axis=(1, 3))
+    if is_there.sum() < _FEWEST:
+        return 0.0
+    strength = np.abs(values[whole]).reshape(blocks).mean(axis=(1, 3))
+    return float(np.quantile(strength[is_there], _QUIET))
 
 
 def _resized(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

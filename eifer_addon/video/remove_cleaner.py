@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from scipy.ndimage import binary_dilation, label
 
 from .crop import Region, tiles, whole
 from .faces import CutDetector, box_of, look_of, overlap
@@ -33,6 +34,9 @@ _NEWCOMERS_EVERY = 8
 _SAME = 0.5
 #: Share of a crop from which on something is found to be glued on.
 NOTICED = 0.002
+#: Coverage with which a cable leaves a face's square, in so many pixels of its border at least, and
+#: how much larger the square is in which its way is followed.
+_LEAVES, _FEWEST, _BEYOND = 0.4, 3, 2.2
 _WIDE, _MOST_SEEN = 1.25, 6
 
 
@@ -69,6 +73,7 @@ class _Person:
     face: Face
     region: Region
     steady: Steady
+    outer: Steady
     lost: int = 0
 
     @property
@@ -142,6 +147,9 @@ class FrameCleaner:
         for person in self._people:
             patch = patches[id(person)]
             covered = max(covered, patch.covered)
+            beyond = self._beyond(image, person, patch)
+            if beyond is not None:
+                result = paste(result, beyond, person.anchor, self._seed)
             result = paste(result, patch, person.anchor, self._seed)
         return CleanFrame(result, sum(person.lost == 0 for person in self._people), covered)
 
@@ -149,6 +157,10 @@ class FrameCleaner:
         if not self._people or any(person.lost for person in self._people):
             return True
         return len(self._people) < self._max and self._now % _NEWCOMERS_EVERY == 0
+
+    def _person(self, face: Face) -> _Person:
+        steady, outer = (Steady(smooth=self._smooth) for _ in range(2))
+        return _Person(face, face_region(face.landmarks), steady, outer)
 
     def _patch(self, image: np.ndarray, region: Region) -> Patch:
         picture = cut(image, region)
@@ -171,6 +183,29 @@ class FrameCleaner:
             person.steady.forget()
         points = None if face is None else face.landmarks[:, :2].astype(np.float64)
         return person.steady(patch, points)
+
+    def _beyond(self, image: np.ndarray, person: _Person, patch: Patch) -> Patch | None:
+        """What covers the picture beyond a face's square and hangs together with what is in it.
+
+        Cables are followed so; what looks like one elsewhere in the picture stays.
+        """
+        edge = np.concatenate([patch.coverage[[0, -1]].ravel(), patch.coverage[:, [0, -1]].ravel()])
+        if (edge > _LEAVES).sum() < _FEWEST:
+            person.outer.forget()
+            return None
+        wide = self._patch(image, patch.region.grown(_BEYOND))
+        rim = round(SIZE * (1 - 1 / _BEYOND) / 2)
+        inner: np.ndarray = np.zeros((SIZE, SIZE), bool)
+        inner[rim:-rim, rim:-rim] = True
+        parts, _ = label((wide.coverage > _LEAVES) | inner)
+        kept = (parts == parts[SIZE // 2, SIZE // 2]) & ~inner
+        kept = binary_dilation(kept, iterations=2) & ~inner
+        # Within the square the two agree, so that nothing of it counts for the light outside.
+        picture = np.where(inner[..., None], wide.fill, wide.picture).astype(np.uint8)
+        points = person.face.landmarks[:, :2].astype(np.float64) if person.lost == 0 else None
+        return person.outer(
+            Patch(wide.region, picture, wide.fill, np.where(kept, wide.coverage, 0)), points
+        )
 
     def _read(self, patch: Patch, expected: Face) -> Face | None:
         """The landmarks in a crop without electrodes, in the picture's pixels."""
@@ -202,7 +237,7 @@ class FrameCleaner:
         for person in self._people:
             if person not in known:
                 patches.pop(id(person), None)
-        new = [_Person(f, face_region(f.landmarks), Steady(smooth=self._smooth)) for f in chosen]
+        new = [self._person(face) for face in chosen]
         self._people = [*known, *new]
         return new
 
