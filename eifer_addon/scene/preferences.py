@@ -24,8 +24,8 @@ class EiferPreferences(bpy.types.AddonPreferences):
 
     torch_python: bpy.props.StringProperty(
         name="Python with torch",
-        description="A Python from 3.11 on with torch, timm and onnxruntime; only importing an "
-        "official checkpoint needs it",
+        description="A Python from 3.11 on with torch, timm and onnxruntime, to import an official "
+        "checkpoint, and with lightning, to train a model",
         subtype="FILE_PATH",
     )
 

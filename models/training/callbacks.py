@@ -121,6 +121,25 @@ class Counting(pl.Callback):
         """Whether the last batch completed a step of the optimiser."""
         return self.batches % self._accumulate == 0
 
+    def validates(self, trainer: pl.Trainer) -> bool:
+        """Whether validation follows the step that was completed last."""
+        due = self.is_due("validate_every") or trainer.should_stop
+        return bool(trainer.enable_validation and due)
+
+    def is_due(self, every: str) -> bool:
+        """Whether what is done every so many steps is done after this one."""
+        steps = int(self._config.trainer[every])
+        return bool(steps) and self.at_step() and self.step % steps == 0
+
+    def is_leaving(self) -> bool:
+        """Whether the training is left now, to be resumed later."""
+        return self._stop.how == "interrupt" and self.step < int(self._config.trainer["max_steps"])
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validation, wherever it happens, changes nothing of what the training draws."""
+        if self._random:
+            set_random_state(self._random)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw on as if nothing had happened."""
         trainer.fit_loop.epoch_loop._batches_that_stepped = self.step
@@ -139,6 +158,8 @@ class Counting(pl.Callback):
         self.step = self.batches // self._accumulate
         if self.at_step():
             self._end_when_enough(trainer)
+            if self.validates(trainer):
+                self._random = random_state()
 
     def _end_when_enough(self, trainer: pl.Trainer) -> None:
         limit = self._config.trainer["max_minutes"]
@@ -193,23 +214,17 @@ class Keeping(pl.Callback):
     ) -> None:
         """Keep the last state, unless validation follows, which belongs to this step."""
         counting = self._counting
-        if not counting.at_step():
-            return
-        settings = self._config.trainer
-        due = counting.step % int(settings["checkpoint_every"]) == 0 or trainer.should_stop
-        validates = trainer.enable_validation and (
-            counting.step % int(settings["validate_every"]) == 0 or trainer.should_stop
-        )
-        if due and not validates:
+        due = counting.is_due("checkpoint_every") or (counting.at_step() and trainer.should_stop)
+        if due and not counting.validates(trainer):
             self.save(trainer, faults.LAST)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the best state and the last one."""
-        if trainer.sanity_checking:
-            return
         found = numbers(trainer.callback_metrics)
         value = found.get(self._monitor)
-        if value is not None and math.isfinite(value):
+        # Where it is left between two validations, the one of the end is not the training's own.
+        counts = self._counting.is_due("validate_every") or not self._counting.is_leaving()
+        if counts and value is not None and math.isfinite(value):
             self._waited += 1
             if self.best is None or self._sign * value < self._sign * self.best:
                 self.best, self._waited = value, 0
@@ -271,8 +286,8 @@ class Telling(pl.Callback):
 class Picturing(pl.Callback):
     """Sample pictures of a task that has some."""
 
-    def __init__(self, task: Task, config: Config, out: Path, counting: Counting) -> None:
-        self._task, self._every = task, int(config.trainer["sample_every"])
+    def __init__(self, task: Task, out: Path, counting: Counting) -> None:
+        self._task = task
         self._folder, self._counting = out / "samples", counting
 
     def on_train_batch_end(
@@ -280,8 +295,11 @@ class Picturing(pl.Callback):
     ) -> None:
         """Write pictures where they are due; drawing them changes nothing of the training."""
         counting = self._counting
-        due = self._every and counting.at_step() and counting.step % self._every == 0
-        if not due or not trainer.is_global_zero or not isinstance(self._task, Sampling):
+        if (
+            not counting.is_due("sample_every")
+            or not trainer.is_global_zero
+            or not isinstance(self._task, Sampling)
+        ):
             return
         kept = random_state()
         pl_module.eval()

@@ -24,6 +24,10 @@ _NO_DEVICE = (
 )  # fmt: skip
 
 
+class OtherTraining(EiferError):
+    """The folder holds a training with other data or settings."""
+
+
 def need_torch() -> None:
     """Import torch and Lightning, or say how to get them.
 
@@ -141,10 +145,10 @@ def wrong_checkpoint(path: Path, reason: str) -> EiferError:
     )
 
 
-def other_training(out: Path, keys: list[str]) -> EiferError:
+def other_training(out: Path, keys: list[str]) -> OtherTraining:
     """A folder that holds a training with other settings."""
     shown = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
-    return EiferError(
+    return OtherTraining(
         f"{out} holds a training with other settings: {shown}.",
         "Use the same settings to resume, --fresh to begin anew, or another --out.",
     )

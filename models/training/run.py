@@ -198,7 +198,7 @@ class _Run:
             gradient_clip_val=(settings["clip_gradient"] or None) if automatic else None,
             accumulate_grad_batches=accumulate if automatic else 1,
             logger=[TableLogger(self._out / TABLE, step), *([board] if board else [])],
-            callbacks=[*callbacks, Picturing(self._task, config, self._out, counting)],
+            callbacks=[*callbacks, Picturing(self._task, self._out, counting)],
             deterministic="warn" if settings["deterministic"] else None,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
             num_sanity_val_steps=0, use_distributed_sampler=False, default_root_dir=self._out,

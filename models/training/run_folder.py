@@ -68,6 +68,11 @@ def prepare(config: Config, out: Path, resume: bool) -> None:
     save_config(config, earlier)
 
 
+def is_unfinished(out: Path) -> bool:
+    """Whether a training in a folder was begun and neither done nor given up."""
+    return facts_of(out).get("state") in ("running", "stopped")
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint that the trainer wrote; nothing in the file is run.
 

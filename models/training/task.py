@@ -39,7 +39,7 @@ How to plug a network in:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -118,3 +118,12 @@ def build_task(config: Config) -> Task:
         )
     task: Task = importlib.import_module(module, __package__).build(config)
     return task
+
+
+def found_by_name(name: str) -> Callable[[Config], Task]:
+    """`build_task`, or a function of one's own that is named ``module:function``."""
+    if not name:
+        return build_task
+    module, _, function = name.partition(":")
+    build: Callable[[Config], Task] = getattr(importlib.import_module(module), function)
+    return build

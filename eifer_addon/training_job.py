@@ -1,0 +1,182 @@
+"""A training in a Python of the user's, which has torch; Blender's has not."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import EiferError
+from .files import cache_folder, models_folder
+from .processes import Child
+
+_INSTALL = (
+    "Run 'PYTHON -m pip install torch torchvision lightning timm tensorboard pyyaml onnx "
+    "onnxruntime scipy h5py' with it, or choose another Python."
+)
+#: Below the folder of the user's models, where it is not taken for models.
+_WORKSHOP = "training"
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What is to be trained.
+
+    Attributes
+    ----------
+    name : str
+        By which the model is called afterwards.
+    data : str
+        A folder with sessions.
+    task : str
+        One of ``models.training.config.TASKS``.
+    settings : tuple of str
+        ``section.key=value``, as for ``--set``.
+    python : str
+        A Python 3.11 or newer with torch and Lightning; empty for the one that runs now.
+    build : str
+        ``module:function`` that makes the task, for a network of one's own.
+    """
+
+    name: str
+    data: str
+    task: str = "emg2exp"
+    settings: tuple[str, ...] = field(default=())
+    python: str = ""
+    build: str = ""
+
+
+def checked_name(name: str) -> str:
+    """A name that a file can have, and that is not one of our own models.
+
+    Raises
+    ------
+    EiferError
+        When it is empty, has other characters than a file name, or is taken.
+    """
+    word = name.strip()
+    if not word or not re.fullmatch(r"[\w][\w \-.]*", word):
+        raise EiferError(
+            f"A model cannot be called '{name}'." if word else "The model has no name.",
+            "Use letters, digits, spaces, '-' and '_', for example the subject's code.",
+        )
+    if (Path(__file__).parents[1] / "models" / "weights" / f"{word}.onnx").is_file():
+        raise EiferError(f"A model of EIFER is called '{word}'.", "Choose another name.")
+    return word
+
+
+def workshop(name: str) -> Path:
+    """The folder of a training: ``session`` holds its data, ``out`` its checkpoints and curves."""
+    return models_folder() / _WORKSHOP / name
+
+
+class TrainingJob:
+    """A training in a child process; nothing here blocks.
+
+    Parameters
+    ----------
+    request : TrainingRequest
+
+    Attributes
+    ----------
+    state : str
+        "running", "done" or "failed".
+    progress : dict
+        What `models.training.progress.Progress.as_document` gave last; empty before.
+    note : str
+        What happened last: resumed, memory ran out, stopping.
+    made : dict
+        ``name``, ``path``, ``metrics``, ``steps`` and ``seconds``, once it is done.
+
+    Raises
+    ------
+    EiferError
+        When the Python cannot be started.
+    """
+
+    def __init__(self, request: TrainingRequest) -> None:
+        self.state, self.note = "running", ""
+        self.progress: dict[str, Any] = {}
+        self.made: dict[str, Any] = {}
+        self._failure: EiferError | None = None
+        self._python = request.python
+        asked = asdict(request) | {"out": str(workshop(request.name) / "out")}
+        try:
+            self._child = Child(
+                "training_job_child", json.dumps(asked), interpreter=request.python or None,
+                environment={
+                    "EIFER_MODELS": str(models_folder()), "EIFER_CACHE": str(cache_folder()),
+                },
+            )  # fmt: skip
+        except OSError as error:
+            raise EiferError(
+                f"The Python {request.python} cannot be started: {error.strerror or error}.",
+                "Choose the 'python' file of an installation that has torch.",
+            ) from error
+
+    def poll(self) -> str:
+        """Look at the child; gives the state."""
+        if self.state != "running":
+            return self.state
+        is_alive = self._child.is_alive  # before the messages, so that the last ones are read
+        for message in self._child.messages():
+            if "progress" in message:
+                self.progress = dict(message["progress"])
+                self.note = self.progress.get("note") or self.note
+            if "made" in message:
+                self.made = dict(message["made"])
+            if "cause" in message:
+                self._failure = EiferError(message["cause"], message.get("remedy", ""))
+        if not is_alive:
+            if not self.made and self._failure is None:
+                self._failure = self._crash()
+            self.state = "done" if self.made else "failed"
+            self._child.close(patience_s=0.0)
+        return self.state
+
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1, of the steps or of the time, whatever ends first."""
+        if not self.progress:
+            return 0.0
+        step, total = self.progress["step"], max(1, self.progress["total"])
+        eta, spent = self.progress["eta_s"], self.progress["seconds"]
+        by_time = spent / (spent + eta) if eta is not None and spent + eta > 0 else 0.0
+        return float(min(1.0, max(step / total, by_time)))
+
+    def describe(self) -> str:
+        """One line about how far it is."""
+        from ..models.training.progress import Progress
+
+        if not self.progress:
+            return "Starting"
+        return Progress.from_document(self.progress).describe().capitalize()
+
+    def finish(self) -> None:
+        """End the training after its present step and keep the best so far; does not wait."""
+        self.note = "stopping; the best so far is kept"
+        self._child.send({"stop": "finish"})
+
+    def check(self) -> None:
+        """Raise what the training failed with.
+
+        Raises
+        ------
+        EiferError
+            When it failed.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """End the child; its last checkpoint is kept, and the next training goes on from it."""
+        if self.state == "running":
+            self.state = "failed"
+            self._child.close()
+
+    def _crash(self) -> EiferError:
+        reason = self._child.last_words() or f"exit code {self._child.exit_code}"
+        name = Path(self._python).name or "Blender's Python"
+        return EiferError(f"{name} could not train: {reason[:200].rstrip('.')}.", _INSTALL)
