@@ -26,6 +26,8 @@ from ..eifer_addon.scene import (
     properties,
     session_panel,
     session_settings,
+    training_panel,
+    training_settings,
     video_panel,
     video_settings,
 )
@@ -49,6 +51,7 @@ from . import (
     live_sources,
     live_takes,
     muscle_map,
+    train_model,
     video_clean,
     video_film,
     video_pick_face,
@@ -85,6 +88,8 @@ CLASSES: tuple[type, ...] = (
     *clean_up.CLASSES,
     *session_settings.CLASSES,
     *fuse.CLASSES,
+    *training_settings.CLASSES,
+    *train_model.CLASSES,
     export_track.EIFER_OT_export_track,
     explain_channel.EIFER_OT_explain_channel,
     edit_take.EIFER_OT_remake_take,
@@ -125,6 +130,7 @@ CLASSES: tuple[type, ...] = (
     channel_list.EIFER_UL_channels,
     channel_list.VIEW3D_PT_eifer_channels,
     edit_panel.VIEW3D_PT_eifer_take_edits,
+    training_panel.VIEW3D_PT_eifer_training,
     video_panel.VIEW3D_PT_eifer_video,
     clean_up_panel.VIEW3D_PT_eifer_clean_up,
     session_panel.VIEW3D_PT_eifer_session,
@@ -159,6 +165,7 @@ def register() -> None:
     edit_settings.add_settings()
     clean_up_settings.add_settings(clean_up.on_slider)
     session_settings.add_settings(fuse.on_offset)
+    training_settings.add_settings()
     live_settings.add_settings(live_timer.on_follow)
     live_timer.register()
     _keys.extend(live_connect.add_keys())
@@ -179,6 +186,7 @@ def unregister() -> None:
     live_connect.remove_keys(_keys)
     live_timer.unregister()
     live_settings.remove_settings()
+    training_settings.remove_settings()
     session_settings.remove_settings()
     clean_up_settings.remove_settings()
     edit_settings.remove_settings()
