@@ -20,6 +20,8 @@ from ..eifer_addon.scene import (
     live_signal_panel,
     live_takes_panel,
     live_timer,
+    muscle_analysis_panel,
+    muscle_analysis_settings,
     muscle_panel,
     panels,
     preferences,
@@ -33,6 +35,7 @@ from ..eifer_addon.scene import (
 )
 from . import (
     add_head,
+    analyse_muscles,
     apply_preset,
     apply_track,
     clean_up,
@@ -96,6 +99,8 @@ CLASSES: tuple[type, ...] = (
     edit_take.EIFER_OT_edit_take,
     apply_track.EIFER_OT_apply_track_to_selected,
     muscle_map.EIFER_OT_show_muscle_map,
+    *muscle_analysis_settings.CLASSES,
+    *analyse_muscles.CLASSES,
     *live_settings.CLASSES,
     live_connect.EIFER_OT_live_connect,
     live_connect.EIFER_OT_live_disconnect,
@@ -135,6 +140,7 @@ CLASSES: tuple[type, ...] = (
     clean_up_panel.VIEW3D_PT_eifer_clean_up,
     session_panel.VIEW3D_PT_eifer_session,
     muscle_panel.VIEW3D_PT_eifer_muscles,
+    muscle_analysis_panel.VIEW3D_PT_eifer_muscle_analysis,
 )
 _MENUS = (
     ("VIEW3D_MT_mesh_add", panels.draw_add_menu),
@@ -166,6 +172,7 @@ def register() -> None:
     clean_up_settings.add_settings(clean_up.on_slider)
     session_settings.add_settings(fuse.on_offset)
     training_settings.add_settings()
+    muscle_analysis_settings.add_settings()
     live_settings.add_settings(live_timer.on_follow)
     live_timer.register()
     _keys.extend(live_connect.add_keys())
@@ -186,6 +193,7 @@ def unregister() -> None:
     live_connect.remove_keys(_keys)
     live_timer.unregister()
     live_settings.remove_settings()
+    muscle_analysis_settings.remove_settings()
     training_settings.remove_settings()
     session_settings.remove_settings()
     clean_up_settings.remove_settings()
