@@ -36,7 +36,7 @@ _SAME = 0.5
 NOTICED = 0.002
 #: Coverage with which a cable leaves a face's square, in so many pixels of its border at least, and
 #: how much larger the square is in which its way is followed.
-_LEAVES, _FEWEST, _BEYOND = 0.4, 3, 2.2
+_LEAVES, _FEWEST, _BEYOND = 0.4, 3, 2.5
 _WIDE, _MOST_SEEN = 1.25, 6
 
 

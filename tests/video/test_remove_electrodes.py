@@ -108,6 +108,26 @@ def test_two_people_are_cleaned_where_everybody_is_wanted_and_else_the_larger_on
     assert green(everybody.image) < 0.02 * green(both)
 
 
+def test_a_cable_is_followed_beyond_the_face_and_other_things_stay(
+    film: Dotted, translator: Translator, landmarker: FaceLandmarker
+) -> None:
+    picture = np.concatenate([film.clean[0], np.full((60, 320, 3), 120, np.uint8)])
+    points = film.faces[0].landmarks
+    x, y = points[205, :2].astype(int)
+    cable, thing = np.s_[y:, x : x + 3], np.s_[200:220, 280:300]
+    for place in (cable, thing):
+        picture[place] = (40, 200, 60)
+    cleaner = FrameCleaner(translator, landmarker)
+    for _ in range(2):
+        found = cleaner(picture).image
+
+    def is_green(part: np.ndarray) -> np.ndarray:
+        return part[..., 1].astype(int) - part[..., 0] > 60
+
+    assert is_green(found[cable]).mean() < 0.05
+    np.testing.assert_array_equal(found[thing], picture[thing])
+
+
 def test_a_patch_gets_the_grain_of_the_skin_around_it_and_the_same_for_the_same_place() -> None:
     image = skin(600, grain=5.0)
     flat = np.full((SIZE, SIZE, 3), (180.0, 140.0, 120.0), np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +189,7 @@ def test_an_odd_size_is_kept(film: Dotted, model: Path, tmp_path: Path) -> None:
 def test_work_that_is_stopped_writes_nothing_and_goes_on_to_the_same_bytes_in_several_processes(
     film: Dotted, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remove_work, "_PIECE", 6)
+    monkeypatch.setattr(remove_work, "_PIECE", 4)
     monkeypatch.setattr(remove_job, "_NOT_WORTH_A_PROCESS", 1)
     path, out = write_film(tmp_path / "worn.mp4", film.worn), tmp_path / "clean.mp4"
     asked = 0
@@ -195,17 +197,17 @@ def test_work_that_is_stopped_writes_nothing_and_goes_on_to_the_same_bytes_in_se
     def should_stop() -> bool:
         nonlocal asked
         asked += 1
-        return asked > 8
+        return asked > 6
 
     with pytest.raises(Cancelled):
         api.remove_electrodes(path, out, model, workers=1, should_stop=should_stop)
     assert not out.exists()
     assert list(tmp_path.glob(".*")) == []
     told: list[int] = []
-    api.remove_electrodes(path, out, model, lambda done, _: told.append(done), workers=1)
-    assert told[0] == 6, "the first piece was done before"
+    api.remove_electrodes(path, out, model, lambda done, _: told.append(done), workers=2)
+    assert told[0] == 4, "the first piece was done before"
     together = tmp_path / "together.mp4"
-    api.remove_electrodes(path, together, model, workers=2)
+    api.remove_electrodes(path, together, model, workers=1)
     assert together.read_bytes() == out.read_bytes()
 
 
@@ -254,3 +256,17 @@ def test_a_network_whose_weights_lie_in_another_file_is_refused(
     worn = write_film(tmp_path / "worn.mp4", film.worn[:2])
     with pytest.raises(EiferError, match=r"outside\.onnx"):
         api.remove_electrodes(worn, tmp_path / "out.mp4", outside, workers=1)
+
+
+def test_the_example_makes_film_and_track_in_one_pass(
+    film: Dotted, model: Path, tmp_path: Path
+) -> None:
+    path = write_film(tmp_path / "worn.mp4", film.worn[:4])
+    example = Path(__file__).parents[2] / "examples" / "clean_video.py"
+    command = [sys.executable, str(example), str(path), str(tmp_path / "clean.mp4"), str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "without electrodes by tiny" in done.stdout
+    assert "mouth: changed by 0." in done.stdout
+    assert open_video(tmp_path / "clean.mp4").facts.n_frames == 4
+    assert (tmp_path / "clean.npz").is_file()
