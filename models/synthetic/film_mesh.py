@@ -21,7 +21,7 @@ from ...eifer_addon.heads.open_head import load_open_head
 from ...eifer_addon.heads.parts import Parts, head_parts
 from .electrode_wear import similarity
 from .film_raster import NormalTable
-from .materials import Look
+from .materials import Look, skin_colour
 from .skin import texels
 
 #: The hairline on the open head: azimuth in degrees from the front, height in m.
@@ -43,7 +43,7 @@ _AROUND = 56
 #: Distance from the landmarks in m over which what they say fades.
 _FACE_REACH_M = 0.03
 #: On heads with shoulders of their own, the height of the collar behind, and its fall to the front.
-_COLLAR_M = (-0.112, 0.014)
+_COLLAR_M, _COLLAR_SOFT_M = (-0.112, 0.014), 0.02
 #: What a vertex is made of.
 SKIN, PART, HAIR, CLOTH = 0, 1, 2, 3
 
@@ -61,6 +61,8 @@ class FilmMesh:
         bool (F,).
     material : numpy.ndarray
         int8 (V,): SKIN, PART (eyes, teeth, lashes: own colours), HAIR or CLOTH.
+    skin_share : numpy.ndarray
+        float32 (V,), 1 on skin; where it falls below a half between vertices, skin ends.
     colours : numpy.ndarray
         float32 (V, 3), linear RGB, of all but the skin.
     texel : numpy.ndarray
@@ -87,6 +89,7 @@ class FilmMesh:
     triangles: np.ndarray
     cull: np.ndarray
     material: np.ndarray
+    skin_share: np.ndarray
     colours: np.ndarray
     texel: np.ndarray
     hair_share: np.ndarray
@@ -130,11 +133,17 @@ def laid_on_open_head(head: HeadModel) -> np.ndarray:
     return moved
 
 
-def hair_share(place: np.ndarray, raise_m: float = 0.0) -> np.ndarray:
+def hair_share(place: np.ndarray, look: Look) -> np.ndarray:
     """How much a point (n, 3) on the open head is below hair, 0 to 1."""
-    azimuth = np.degrees(np.arctan2(np.abs(place[:, 0]), place[:, 2] - _HAIR_AXIS_Z))
+    turn = np.degrees(np.arctan2(place[:, 0], place[:, 2] - _HAIR_AXIS_Z))
+    azimuth = np.abs(turn)
     line = np.interp(azimuth, *np.array(_HAIRLINE).T)
-    line = line + raise_m * np.clip(1.5 - azimuth / 60, 0, 1)
+    # A parting at one side, from which the hair falls to the other; and a few waves.
+    random = np.random.default_rng((look.seed, 0x4A4))
+    part, deep = random.uniform(-32, 32), random.uniform(0, 0.016) * (random.uniform() < 0.6)
+    waves = np.sin(np.radians(turn[:, None] * (5, 9)) + random.uniform(0, 6, 2)) @ (0.0016, 0.0012)
+    front = np.clip(1.5 - azimuth / 60, 0, 1)
+    line = line + front * (look.hairline_m + waves + deep * np.exp(-(((turn - part) / 16) ** 2)))
     return np.clip((place[:, 1] - line) / _HAIRLINE_SOFT_M + 0.5, 0, 1)
 
 
@@ -157,7 +166,7 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
         parts = replace(parts, skin=skin, hair=np.zeros_like(skin))
     place = laid_on_open_head(head)
     neutral = head.shaped(identity)
-    share = np.where(parts.skin, hair_share(place, look.hairline_m) * _no_ears(place), 0.0)
+    share = np.where(parts.skin, hair_share(place, look) * _no_ears(place), 0.0)
     cap, cap_triangles, lift = _cap(head, share, place, look)
     curtain, curtain_triangles = _curtain(neutral, look)
     rim, shoulders, body_triangles = _shoulders(neutral, head, parts.skin)
@@ -171,36 +180,59 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     cull = np.ones(len(triangles), bool)
     cull[: len(hairy)] = ~hairy
     cull[len(head.triangles) + len(cap_triangles) :] = False
-    n_cloth = len(shoulders) - _CLOTH * _AROUND
-    material = np.concatenate([
-        _head_materials(head, parts.skin, place), np.full(n_cap + n_curtain, HAIR),
-        np.full(len(shoulders) - n_cloth, SKIN), np.full(n_cloth, CLOTH),
-    ]).astype(np.int8)  # fmt: skip
-    colours = np.concatenate([
-        np.where((material[:n] == CLOTH)[:, None], look.shirt,
-                 _part_colours(head, parts.hair, look)), np.tile(look.hair, (n_cap + n_curtain, 1)),
-        np.tile(look.shirt, (len(shoulders), 1)),
-    ]).astype(np.float32)  # fmt: skip
+    material, skin_share, colours, gloss = _surface(
+        head, parts, place, look, n_cap + n_curtain, len(shoulders)
+    )
     at = np.concatenate([place, place[cap], curtain, shoulders])
-    gloss = np.concatenate([
-        np.where(parts.skin, 1.0, _wet(parts.eyes["left"] | parts.eyes["right"], parts.inner)),
-        np.full(n_cap + n_curtain, 0.9), np.full(len(shoulders) - n_cloth, 0.6), np.zeros(n_cloth),
-    ]).astype(np.float32)  # fmt: skip
     return FilmMesh(
-        head, triangles, cull, material, colours, texels(at).astype(np.float32),
+        head, triangles, cull, material, skin_share, colours, texels(at).astype(np.float32),
         np.concatenate([share, np.zeros(len(at) - n)]), gloss, cap, lift, curtain, shoulders,
         len(triangles) - len(body_triangles), _lit_by(parts, neutral, len(at)),
         _casts(triangles, material),
     )  # fmt: skip
 
 
-def _head_materials(head: HeadModel, skin: np.ndarray, place: np.ndarray) -> np.ndarray:
+def _surface(
+    head: HeadModel, parts: Parts, place: np.ndarray, look: Look, n_hair: int, n_body: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Materials, shares of skin, colours and gloss of the vertices of head, hair and body."""
+    above, n_neck = _above_collar(head, place), _CLOTH * _AROUND
+    collar = above < _COLLAR_SOFT_M
+    material = np.concatenate([
+        _head_materials(head, parts.skin, above), np.full(n_hair, HAIR), np.full(n_neck, PART),
+        np.full(n_body - n_neck, CLOTH),
+    ]).astype(np.int8)  # fmt: skip
+    bare = skin_colour(look.melanin, look.blood)
+    own = np.where(collar[:, None], look.shirt, _part_colours(head, parts.hair, look))
+    colours = np.concatenate(
+        [own, np.tile(look.hair, (n_hair, 1)), np.tile(bare, (n_neck, 1)),
+         np.tile(look.shirt, (n_body - n_neck, 1))]
+    )  # fmt: skip
+    skin_share = (material == SKIN).astype(np.float32)
+    soft = np.flatnonzero(parts.skin & collar)
+    skin_share[soft] = np.clip(0.5 + above[soft] / _COLLAR_SOFT_M, 0, 1)
+    eyes = parts.eyes["left"] | parts.eyes["right"]
+    wet = np.where(eyes, 3.0, np.where(parts.inner, 1.2, 0.1))
+    gloss = np.concatenate([
+        np.where(parts.skin, 1.0, wet), np.full(n_hair, 0.9), np.full(n_neck, 0.6),
+        np.zeros(n_body - n_neck),
+    ])  # fmt: skip
+    return material, skin_share, colours.astype(np.float32), gloss.astype(np.float32)
+
+
+def _head_materials(head: HeadModel, skin: np.ndarray, above: np.ndarray) -> np.ndarray:
     """Materials (V,) of a head's own vertices."""
     found = np.where(skin & ~_mouth(head, skin), SKIN, PART)
-    if "skin_vertices" in head.info:
-        azimuth = np.arctan2(place[:, 0], place[:, 2] - _HAIR_AXIS_Z)
-        found[skin & (place[:, 1] < _COLLAR_M[0] - _COLLAR_M[1] * np.cos(azimuth))] = CLOTH
+    found[skin & (above < 0)] = CLOTH
     return found
+
+
+def _above_collar(head: HeadModel, place: np.ndarray) -> np.ndarray:
+    """Height (V,) in m above the collar that heads with shoulders of their own get."""
+    if "skin_vertices" not in head.info:
+        return np.ones(len(place))
+    azimuth = np.arctan2(place[:, 0], place[:, 2] - _HAIR_AXIS_Z)
+    return np.asarray(place[:, 1] - _COLLAR_M[0] + _COLLAR_M[1] * np.cos(azimuth))
 
 
 def _lit_by(parts: Parts, neutral: np.ndarray, count: int) -> np.ndarray:
@@ -215,10 +247,6 @@ def _lit_by(parts: Parts, neutral: np.ndarray, count: int) -> np.ndarray:
 def _casts(triangles: np.ndarray, material: np.ndarray) -> np.ndarray:
     """Triangles that cast shadows; what lies inside the mouth and the lids need not be asked."""
     return np.flatnonzero((material[triangles] != PART).any(axis=1))
-
-
-def _wet(eyes: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    return np.where(eyes, 3.0, np.where(inner, 1.2, 0.1))
 
 
 def _no_ears(place: np.ndarray) -> np.ndarray:

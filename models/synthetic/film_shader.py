@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from ...eifer_addon.heads.model import rodrigues
 from ...eifer_addon.heads.raster import Camera
 from ...eifer_addon.spaces import ARKIT_NAMES
-from .film_mesh import CLOTH, HAIR, PART, SKIN, FilmMesh
+from .film_mesh import CLOTH, HAIR, PART, FilmMesh
 from .film_raster import Hits, NormalTable, rasterise
 from .lights import Lights, shade
 from .materials import Look
@@ -19,7 +19,7 @@ from .skin import HIGH, WIDE, WRINKLES, make_skin
 #: Directions from which the surroundings are seen, and pixels of their maps and of the key's.
 _AROUND, _OPEN_PIXELS, _KEY_PIXELS = 40, 96, 144
 #: How far in m something must lie before a point to hide it, and over how much that sets in.
-_BIAS_M, _SOFT_M = 0.004, 0.006
+_BIAS_M, _SOFT_M = 0.005, 0.009
 #: Pixels of the depth map around its own with which a vertex is compared.
 _TAPS = ((0, 0), (-2, 0), (2, 0), (0, -2), (0, 2), (-1, -1), (1, 1), (-1, 1), (1, -1))
 #: The movements that deepen each group of wrinkles.
@@ -84,7 +84,7 @@ class Shader:
         self._hair = _hair_map(look)
         rest = pose_mesh(mesh, mesh.head.shaped(identity, dtype=np.float32), None)
         self._open = _open_sky(rest, mesh, self._table.normals(rest))
-        kinds = (mesh.material == SKIN, mesh.material == HAIR)
+        kinds = (mesh.skin_share, mesh.material == HAIR)
         self._kinds = np.stack(kinds, axis=1).astype(np.float32)
         self._lids = [ARKIT_NAMES.index(f"eyeBlink{side}") for side in ("Left", "Right")]
 
@@ -124,9 +124,8 @@ class Shader:
 
     def _head_depth(self, hits: Hits, samples: int) -> np.ndarray:
         """Depth (H, W) of the head, beyond 100 m where the body is seen."""
-        depth = hits.depth.copy().reshape(-1)
-        depth[hits.pixel[hits.triangle >= self.mesh.n_head_triangles]] = 100.0
-        depth = depth.reshape(hits.depth.shape)
+        depth = hits.depth.copy()
+        depth.reshape(-1)[hits.pixel[hits.triangle >= self.mesh.n_head_triangles]] = 100.0
         return depth[samples // 2 :: samples, samples // 2 :: samples]
 
     def _samples(

@@ -30,7 +30,9 @@ _SHIRTS = (
 )  # fmt: skip
 _WALLS = ((0.42, 0.42, 0.41), (0.28, 0.33, 0.38), (0.12, 0.13, 0.14), (0.20, 0.26, 0.22),
           (0.40, 0.35, 0.28), (0.05, 0.05, 0.055), (0.50, 0.52, 0.55))  # fmt: skip
-HAIR_CUTS = ("shorn", "short", "short", "full", "full", "long")
+HAIR_CUTS = ("shorn", "short", "short", "full", "full", "long", "long")
+#: Of these so many are worn with a beard.
+_BEARDED_CUTS = 5
 
 
 def skin_colour(melanin: np.ndarray | float, blood: np.ndarray | float) -> np.ndarray:
@@ -112,8 +114,8 @@ def draw_look(seed: int, age_years: float | None = None) -> Look:
         _rgb(iris * random.uniform(0.8, 1.3)),
         _rgb(np.array(_SHIRTS[random.integers(len(_SHIRTS))]) * random.uniform(0.7, 1.3, 3)),
         _rgb(np.array(_WALLS[random.integers(len(_WALLS))]) * random.uniform(0.7, 1.25)),
-        HAIR_CUTS[random.integers(len(HAIR_CUTS) - (1 if beard else 0))],
-        float(random.uniform(0.6, 1.2)), float(random.normal(0.002, 0.005) + 0.006 * beard * grey),
+        HAIR_CUTS[random.integers(_BEARDED_CUTS if beard else len(HAIR_CUTS))],
+        float(random.uniform(0.6, 1.2)), float(random.normal(0.003, 0.006) + 0.008 * beard * grey),
     )  # fmt: skip
 
 

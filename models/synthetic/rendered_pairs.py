@@ -31,7 +31,7 @@ _NATURAL: tuple[dict[str, float], ...] = (
 _OWN_SIDE = ("mouthLeft", "mouthRight", "jawLeft", "jawRight")
 #: Spread of the head's turn in radians (nod, turn, tilt) and of its place in m.
 _TURN, _SHIFT = (0.13, 0.26, 0.09), 0.012
-_ELECTRODES_SHARE = ((None, 0.6), ("fridlund", 0.25), ("kuramoto", 0.15))
+_SCHEMES, _SCHEME_SHARES = ("both", "fridlund", "kuramoto"), (0.6, 0.25, 0.15)
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,7 @@ def somebody(
     rng: np.random.Generator, size: int = 256, *, heads: Path | None = None
 ) -> FrameRenderer:
     """A person by chance, of the open head's or of ICT's shapes; see `render_pair`."""
-    names, shares = zip(*_ELECTRODES_SHARE, strict=True)
-    scheme = names[rng.choice(len(names), p=shares)] or "both"
+    scheme = _SCHEMES[rng.choice(len(_SCHEMES), p=_SCHEME_SHARES)]
     head = load_open_head()
     if heads is not None and rng.uniform() < 1 / 3:
         head = load_ict_head(Path(heads) / FILE)

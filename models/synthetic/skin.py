@@ -187,8 +187,8 @@ def _oily() -> np.ndarray:
 def _with_hairs(colour: np.ndarray, look: Look, random: np.random.Generator) -> np.ndarray:
     """Brows and the shade of a beard over reflectances (HIGH, WIDE, 3)."""
     if look.stubble > 0:
-        fine = np.clip(0.55 + 0.45 * _noise(random, 0.8), 0, 1.4)
-        share = look.stubble * beard_share() * fine * 0.75
+        fine = np.clip(0.75 + 0.22 * _noise(random, 0.7), 0.2, 1.3)
+        share = look.stubble * beard_share() * fine * 0.62
         dark = np.array(look.hair) * 0.6 + 0.012
         colour = colour + (dark - colour) * np.clip(share, 0, 0.92)[..., None]
     brows = brow_strokes(random, look.brow_density)
