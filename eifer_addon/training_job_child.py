@@ -33,8 +33,11 @@ def main(arguments: list[str]) -> int:
 
 def _train(asked: Mapping[str, Any], parent: Parent) -> dict[str, Any]:
     from ..models.training.config import load_config
+    from ..models.training.data_folders import find_sessions
     from ..models.training.faults import OtherTraining, need_torch
 
+    if not asked["build"]:  # said at once, not after torch was loaded
+        find_sessions(asked["data"])
     need_torch()
     from ..models.training.callbacks import Stop
     from ..models.training.run import train

@@ -136,6 +136,12 @@ class TinyTask:
         )  # fmt: skip
 
 
+def for_a_job(config: Config) -> TinyTask:
+    """The tiny task in place of the one that a configuration of EMG2Exp means."""
+    values = {f"trainer.{key}": config.trainer[key] for key in ("max_steps", "max_minutes")}
+    return TinyTask(a_config().with_values(values))
+
+
 def main() -> None:
     """Train in a process of its own: OUT, then overrides."""
     from eifer.models.training.run import train
