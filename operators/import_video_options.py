@@ -27,12 +27,12 @@ _known: dict[str, _EnumItems] = {}
 
 
 def _backend_items(_operator: object, _context: bpy.types.Context | None) -> _EnumItems:
-    """MediaPipe, which comes with the add-on, and the networks that the user imported."""
-    from ..models.reconstructors.installed import installed
+    """What comes with the add-on, MediaPipe first, and the networks that the user imported."""
+    from ..models.reconstructors.installed import brought, installed
     from ..models.reconstructors.registry import DEFAULT, backends
 
     every = backends()
-    names = [(DEFAULT, DEFAULT)]
+    names = [(DEFAULT, DEFAULT), *((name, name) for name in brought())]
     names += [(one.name, one.backend) for one in installed() if one.backend in every]
     key = str(names)
     if key not in _known:

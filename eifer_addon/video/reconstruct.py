@@ -106,25 +106,30 @@ def reconstruct_faces(
     EiferError
         When the network fails or gives values that are not numbers, or a frame is damaged.
     """
-    answered, n_done = _answers(
-        video, faces, rules, network, workers or os.cpu_count() or 1,
-        keep_going, on_progress, should_stop,
-    )  # fmt: skip
-    _check(answered, network, faces)
+    answered, n_done = answers(
+        video, faces, rules, network, workers, keep_going, on_progress, should_stop
+    )
     return _track(part_of(faces, 0, n_done), rules, network, answered, head, fov_deg)
 
 
-def _answers(
+def answers(
     video: Video,
     faces: FaceTrack,
     rules: Reconstructor,
     network: Model,
-    workers: int,
-    keep_going: bool,
-    on_progress: OnProgress | None,
-    should_stop: Callable[[], bool] | None,
+    workers: int | None = None,
+    keep_going: bool = False,
+    on_progress: OnProgress | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> tuple[Rows, int]:
-    """The network's output for the frames that show the face, and how many frames were done."""
+    """The network's output for the frames that show the face, and how many frames were done.
+
+    Raises
+    ------
+    EiferError
+        As `reconstruct_faces` does.
+    """
+    workers = workers or os.cpu_count() or 1
     done: list[_Answer] = []
     waiting: deque[tuple[_Batch, Future[np.ndarray]]] = deque()
     total = n_done = len(faces.indices)
@@ -141,7 +146,9 @@ def _answers(
         done += [_finished(one) for one in waiting]
     if on_progress is not None:
         on_progress(n_done, total)
-    return _joined(done, len(rules.outputs)), n_done
+    answered = _joined(done, len(rules.outputs))
+    _check(answered, network, faces)
+    return answered, n_done
 
 
 def _cut(
@@ -219,7 +226,7 @@ def _track(
         )  # fmt: skip
     return ExpressionTrack(
         space, coefficients, faces.timestamps_s, confidence, pose, identity,
-        _provenance(rules, network), camera,
+        provenance(rules, network), camera,
     )  # fmt: skip
 
 
@@ -231,7 +238,8 @@ def _points(head: HeadModel | None, identity: np.ndarray) -> HeadPoints:
     return HeadPoints.of(load_open_head())
 
 
-def _provenance(rules: Reconstructor, network: Model) -> dict[str, Any]:
+def provenance(rules: Reconstructor, network: Model) -> dict[str, Any]:
+    """Which reconstructor and which network a track was made by."""
     return {
         "backend": rules.name,
         "reconstructor": rules.title,

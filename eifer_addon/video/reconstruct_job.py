@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...models.reconstructors import encoder
 from ...models.reconstructors.base import Reconstructor
 from ...models.reconstructors.installed import load_reconstructor
 from ...models.reconstructors.registry import get_backend
@@ -21,9 +22,11 @@ from ..spaces import get_space
 from ..track import ExpressionTrack
 from .face_tracks import FaceTrack
 from .film import Video
+from .fit import part_of
 from .fit_smooth import smooth
+from .job_fit import fitted
 from .options import VideoOptions
-from .reconstruct import reconstruct_faces
+from .reconstruct import Rows, answers, provenance, reconstruct_faces
 
 #: The search for faces takes about one in so many parts of the time.
 _PARTS = 4
@@ -40,12 +43,15 @@ class Reconstruction:
     options : VideoOptions
     head : HeadModel or None
         The person's head where it is of the reconstructor's basis.
+    given : HeadModel, path-like or None
+        The head that was asked for, which our own encoder's landmarks are fitted with.
     """
 
     rules: Reconstructor
     network: Model
     options: VideoOptions
     head: HeadModel | None = None
+    given: HeadModel | str | Path | None = None
 
     @classmethod
     def of(
@@ -62,7 +68,7 @@ class Reconstruction:
         if options.model is None and not isinstance(get_backend(backend), Reconstructor):
             return None
         rules, network = load_reconstructor(backend, options.model)
-        found = cls(rules, network, options, head_of(get_space(rules.space).basis, head))
+        found = cls(rules, network, options, head_of(get_space(rules.space).basis, head), head)
         found.carried(_still(rules.space))
         return found
 
@@ -88,6 +94,8 @@ class Reconstruction:
             When the network fails or a frame is damaged.
         """
         rest = None if on_progress is None else _rest(on_progress)
+        if self.rules.name == encoder.NAME and self.options.fit:
+            return self._fitted(video, faces, rest, should_stop)
         track = reconstruct_faces(
             video, faces, self.rules, self.network, head=self.head, fov_deg=self.options.fov_deg,
             workers=self.options.workers, keep_going=self.options.keep_going,
@@ -97,11 +105,38 @@ class Reconstruction:
             track = smoothed(track, faces.is_cut[: len(track)], self.options.smoothing)
         return self.carried(track)
 
+    def _fitted(
+        self,
+        video: Video,
+        faces: FaceTrack,
+        on_progress: OnProgress | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> ExpressionTrack:
+        """The encoder's landmarks and scores in place of the first ones, and the fit on them."""
+        answered, n_done = answers(
+            video, faces, self.rules, self.network, self.options.workers,
+            self.options.keep_going, on_progress, should_stop,
+        )  # fmt: skip
+        read = read_anew(part_of(faces, 0, n_done), answered)
+        track = fitted(read, self.given, self.options, None)
+        return replace(track, provenance=provenance(self.rules, self.network) | track.provenance)
+
     def carried(self, track: ExpressionTrack) -> ExpressionTrack:
         """A track of the reconstructor in the space that the options name."""
         if self.options.space in {None, "own", track.space.name}:
             return track
         return retarget(track, str(self.options.space), source_head=self.head)
+
+
+def read_anew(faces: FaceTrack, answered: Rows) -> FaceTrack:
+    """A face with landmarks and scores of our own encoder, where it gave some."""
+    points = encoder.landmarks_back(answered.outputs, answered.crops).astype(np.float32)
+    landmarks, scores = np.array(faces.landmarks), np.array(faces.blendshapes)
+    boxes, rows = np.array(faces.boxes), answered.rows
+    landmarks[rows], scores[rows] = points, answered.outputs[:, : encoder.N_SCORES]
+    flat = points[..., :2]
+    boxes[rows] = np.concatenate([flat.min(axis=1), flat.max(axis=1)], axis=1)
+    return replace(faces, landmarks=landmarks, blendshapes=scores, boxes=boxes)
 
 
 def smoothed(track: ExpressionTrack, is_cut: np.ndarray, seconds: float) -> ExpressionTrack:

@@ -8,9 +8,9 @@ from pathlib import Path
 from ...eifer_addon.errors import EiferError
 from ...eifer_addon.files import models_folder, write_error
 from ..cards import ModelCard
-from ..sessions import Model, load_model, read_card
+from ..sessions import WEIGHTS, Model, load_model, read_card
 from .base import Reconstructor
-from .registry import get_reconstructor
+from .registry import backends, get_reconstructor
 
 #: In a card's normalisation: which reconstructor's rules the network needs.
 BACKEND_KEY = "backend"
@@ -59,6 +59,12 @@ def installed(folder: Path | None = None) -> tuple[Installed, ...]:
     return tuple(found)
 
 
+def brought() -> tuple[str, ...]:
+    """Back ends whose network comes with the add-on."""
+    known = (path.stem for path in sorted(WEIGHTS.glob(f"*{_SUFFIX}")))
+    return tuple(name for name in known if name in backends())
+
+
 def remove(name: str, folder: Path | None = None) -> Path:
     """Delete a network from the user's folder.
 
@@ -89,7 +95,8 @@ def load_reconstructor(
         Name of the back end.
     model : str or path-like, optional
         Name of an imported model, or an ONNX file that EIFER exported. None takes the imported
-        model of the back end's name, or else the only one that was imported for it.
+        model of the back end's name, then the one that comes with the add-on, or else the only
+        one that was imported for it.
 
     Raises
     ------
@@ -126,6 +133,8 @@ def _chosen(rules: Reconstructor) -> Path:
     usual = models_folder() / f"{rules.name}{_SUFFIX}"
     if usual.is_file():
         return usual
+    if rules.name in brought():
+        return WEIGHTS / f"{rules.name}{_SUFFIX}"
     fits = {one.name: one.path for one in installed() if one.backend == rules.name}
     if len(fits) == 1:
         return next(iter(fits.values()))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...eifer_addon.errors import EiferError
-from . import deca, deep3dface, eifer, emoca, focus, mediapipe, smirk
+from . import deca, deep3dface, eifer, emoca, encoder, focus, mediapipe, smirk
 from .base import Backend, Reconstructor
 
 DEFAULT = mediapipe.BACKEND.name
@@ -17,8 +17,8 @@ DEFAULT = mediapipe.BACKEND.name
 def backends() -> Mapping[str, Backend]:
     """All back ends by name, the one that comes with the add-on first."""
     known: tuple[Backend, ...] = (
-        mediapipe.BACKEND, smirk.BACKEND, deca.BACKEND, emoca.BACKEND, deep3dface.BACKEND,
-        focus.BACKEND, eifer.BACKEND,
+        mediapipe.BACKEND, encoder.BACKEND, smirk.BACKEND, deca.BACKEND, emoca.BACKEND,
+        deep3dface.BACKEND, focus.BACKEND, eifer.BACKEND,
     )  # fmt: skip
     return MappingProxyType({backend.name: backend for backend in known})
 
@@ -56,5 +56,8 @@ def get_reconstructor(name: str) -> Reconstructor:
 
 
 def reconstructors() -> Mapping[str, Reconstructor]:
-    """The back ends whose networks are the user's, by name."""
-    return {name: found for name, found in backends().items() if isinstance(found, Reconstructor)}
+    """The back ends whose networks come from other people's checkpoints, by name."""
+    return {
+        name: found for name, found in backends().items()
+        if isinstance(found, Reconstructor) and found.signs
+    }  # fmt: skip

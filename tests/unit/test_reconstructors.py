@@ -55,7 +55,7 @@ def test_every_back_end_says_whose_it_is_and_in_which_space_it_answers() -> None
 
 
 def test_an_unknown_back_end_is_named_with_the_known_ones() -> None:
-    with pytest.raises(EiferError, match=r"no back end 'smrik'.*mediapipe, smirk"):
+    with pytest.raises(EiferError, match=r"no back end 'smrik'.*mediapipe, encoder, smirk"):
         get_reconstructor("smrik")
     with pytest.raises(EiferError, match="comes with the add-on"):
         get_reconstructor("mediapipe")
