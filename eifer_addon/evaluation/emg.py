@@ -24,7 +24,7 @@ from ..signals.activity import Activity
 from ..signals.gains import expression_by_gains, fit_gains
 from ..signals.posed import default_poses, frames_of_poses, frames_of_track
 from ..spaces import ARKIT_NAMES
-from .scores import explained, lag_s, mean_square, onset_s, smape, spearman
+from .scores import explained, lag_s, mean_square, median_known, onset_s, smape, spearman
 
 #: A method: coefficients (n_frames, 52) for a session's activity.
 Method = Callable[[EmgSession, Activity], np.ndarray]
@@ -157,8 +157,7 @@ def score(
             best, at = mean, float(seconds)
     parts = [(track.coefficients, _at(t, v, track.timestamps - at)) for t, v, track in found]
     whole = explained(truth, np.concatenate([made for _, made in parts]))
-    with np.errstate(invalid="ignore"):
-        ranks = np.nanmedian([spearman(true, made) for true, made in parts], axis=0)
+    ranks = median_known([spearman(true, made) for true, made in parts])
     names = [ARKIT_NAMES[k] for k in driven]
     return Scores(
         at, {n: float(whole[k]) for n, k in zip(names, driven, strict=True)},
@@ -291,7 +290,7 @@ def score_muscles(
     return MuscleScores(
         _named(names, square), _named(names, np.sqrt(square)),
         _named(names, smape(true, estimated)),
-        _named(names, np.nanmedian(ranks, axis=0)),
+        _named(names, median_known(ranks)),
         {name: float(np.median(np.abs(values))) for name, values in onsets.items()},
         *_delays(shifts, true_delays),
     )  # fmt: skip

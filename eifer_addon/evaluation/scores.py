@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -25,6 +27,13 @@ def spearman(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
     size = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(size > 0, (first * second).sum(axis=0) / size, np.nan)
+
+
+def median_known(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Median over rows (n,) each, column by column, of what is a number; NaN where nothing is."""
+    columns = np.stack(rows).T
+    known = [column[np.isfinite(column)] for column in columns]
+    return np.array([float(np.median(k)) if len(k) else np.nan for k in known])
 
 
 def smape(truth: np.ndarray, found: np.ndarray) -> np.ndarray:

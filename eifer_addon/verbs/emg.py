@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--track", type=Path, help="the track (.npz) to write")
     parser.add_argument("--report", type=Path, help="the one-page report (.png) to write")
     parser.add_argument("--head", type=Path, help="a FLAME pickle or npz (default: the open head)")
-    parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
+    parser.add_argument("--model", type=Path, help="a model's name or ONNX file (see eifer models)")
     add_mapping_arguments(parser)
     add_fill_argument(parser)
     parser.add_argument("--preset", default="clinical", help="filter chain (default: clinical)")

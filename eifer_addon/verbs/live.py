@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ...models.choosing import is_named
 from .. import api
 from ..errors import EiferError
 from ..live.session import LiveSession, Snapshot, free_name
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--profile", type=Path, help="a subject's profile from 'eifer calibrate'")
     add("--unmix", action="store_true", help="take out the cross-talk that the profile holds")
     add("--mains", type=float, help="mains in Hz, 0 for none (default: found by listening)")
-    add("--model", type=Path, help="an ONNX model, or baseline (default: the profile's gains)")
+    add("--model", type=Path, help="a model by name or ONNX file (default: the profile's gains)")
     add("--fill", choices=("rest", "mirror"), default="rest", help="muscles that are not there")
     add("--envelopes", action="store_true", help="the channels are envelopes already")
     add("--dead-zone", type=float, default=0.0, help="coefficients below this are 0")
@@ -101,9 +102,9 @@ def _settings(options: argparse.Namespace, folder: Path) -> LiveSettings:
 
 
 def _model(path: Path | None) -> str:
-    if path is None or str(path) == "baseline":
-        return "" if path is None else "baseline"
-    return str(path.absolute())
+    if path is None:
+        return ""
+    return str(path) if is_named(path) else str(path.absolute())
 
 
 def _record(session: LiveSession, options: argparse.Namespace) -> Snapshot:

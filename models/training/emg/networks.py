@@ -68,7 +68,7 @@ class Head(nn.Module):
         self.mean = nn.Linear(n_hidden, n_outputs, bias=False)
         self.direct = nn.Linear(n_features, n_outputs, bias=False)
         self.log_spread = nn.Linear(n_hidden, n_outputs)
-        nn.init.constant_(self.log_spread.bias, -3.0)
+        nn.init.constant_(self.log_spread.bias, -1.5)
         nn.init.zeros_(self.direct.weight)
 
     def forward(self, features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
