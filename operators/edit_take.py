@@ -60,7 +60,7 @@ class _Options:
         assert obj is not None
         options: dict[str, Any] = {
             "montage": recipe.montage, "repair": recipe.repair, "as_new": self.as_new,
-            "recording": self.recording, "any_model": self.any_model,
+            "recording": self.recording, "any_model": self.any_model, "model": recipe.model,
         }  # fmt: skip
         made = [remake_take(context, obj, recipe.edits, **options).name]
         if self.selected:
@@ -109,6 +109,11 @@ class EIFER_OT_edit_take(_Options, bpy.types.Operator):
         description='What is done about channels, as JSON: {"EMG 3": "mirror", "EMG 4": "keep"}',
         default="{}",
     )
+    model: bpy.props.StringProperty(
+        name="Model",
+        description="Name or file of the EMG2Exp model, as in emg2exp_fridlund; empty keeps it",
+        options={"SKIP_SAVE"},
+    )
     reset: bpy.props.BoolProperty(
         name="Start afresh",
         description="Forget earlier edits first",
@@ -130,6 +135,7 @@ class EIFER_OT_edit_take(_Options, bpy.types.Operator):
                 for channel, way in {**recipe.repair, **_object("repair", self.repair)}.items()
                 if way and way != KEEP
             },
+            model=self.model or recipe.model,
         )  # fmt: skip
         self._remake(context, recipe)
 

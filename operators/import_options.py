@@ -163,7 +163,7 @@ class ImportOptions:
     unmix: bpy.props.BoolProperty(
         name="Unmix", description="Take out the cross-talk that the profile holds"
     )
-    model_file: _file("Model", "An ONNX model for the expression; empty takes the baseline")
+    model_file: _file("Model", "Name or ONNX file of a model; empty takes the usual")
     fill: bpy.props.EnumProperty(
         name="Missing muscles",
         description="What muscles do that were not recorded",

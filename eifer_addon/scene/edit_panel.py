@@ -66,6 +66,7 @@ def state_line(action: bpy.types.Action, recipe: Recipe) -> str:
 
 def _draw_settings(layout: Any, settings: Any) -> None:
     layout.prop(settings, "preset")
+    layout.prop(settings, "model")
     column = layout.column(align=True)
     column.prop(settings, "delay_ms")
     column.prop(settings, "symmetry", slider=True)

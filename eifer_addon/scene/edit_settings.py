@@ -15,6 +15,7 @@ import bpy
 from ..errors import EiferError
 from ..signals.edits import LIMITS, Edits
 from .channel_rows import EiferChannel, fill_rows, montage_shown, repair_shown
+from .model_choice import identifier_of, model_items, model_of
 from .recipes import Recipe, quality_of
 
 #: Name of the pointer on an action; without our prefix, so that it is no note of a take.
@@ -59,6 +60,11 @@ class EiferTakeEdits(bpy.types.PropertyGroup):
         name="Filters",
         description="How muscle activity is taken from raw EMG",
         items=_preset_items,
+    )
+    model: bpy.props.EnumProperty(
+        name="Model",
+        description="What turns muscle activity into the expression",
+        items=model_items,
     )
     swap_sides: bpy.props.BoolProperty(
         name="Swap left and right",
@@ -113,6 +119,7 @@ def show_edits(action: bpy.types.Action, recipe: Recipe, muscles: Sequence[str])
         return
     edits = recipe.edits
     settings.preset = edits.preset or recipe.preset
+    settings.model = identifier_of(recipe)
     settings.swap_sides = edits.swap_sides
     for name in _SCALARS:
         setattr(settings, name, getattr(edits, name))
@@ -141,7 +148,7 @@ def recipe_shown(action: bpy.types.Action, recipe: Recipe) -> Recipe:
     rows = settings.channels
     return replace(
         recipe, edits=edits_shown(action, recipe), montage=montage_shown(rows, recipe),
-        repair=repair_shown(rows, recipe),
+        repair=repair_shown(rows, recipe), model=model_of(settings.model),
     )  # fmt: skip
 
 

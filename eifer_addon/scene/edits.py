@@ -29,6 +29,7 @@ from .recipes import (
     recipe_of,
 )
 from .takes import avatar_of, current_take
+from .video_marks import key_certainty
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
@@ -41,6 +42,7 @@ def remake_take(
     *,
     montage: Mapping[str, str | None] | None = None,
     repair: Mapping[str, str] | None = None,
+    model: str | None = None,
     as_new: bool = False,
     recording: str = "",
     any_model: bool = False,
@@ -58,6 +60,8 @@ def remake_take(
         Channel to muscle; None takes what the take remembers.
     repair : mapping of str to str, optional
         Channel to ``"drop"``, ``"mirror"`` or ``"interpolate"``; None as before.
+    model : str, optional
+        Name or file of another model, empty for the usual one; None as before.
     as_new : bool
         Write a new take beside the old one instead.
     recording : str
@@ -86,6 +90,8 @@ def remake_take(
         montage=recipe.montage if montage is None else montage,
         repair=recipe.repair if repair is None else repair,
     )  # fmt: skip
+    if model is not None and model != recipe.model:
+        recipe = replace(recipe, model=model, model_sha256="")
     edited = apply_edits(recipe.activity(path), recipe.edits.changed({"preset": ""}))
     track = on_scene_clock(action, recipe.track(edited, any_model=any_model))
     edited = on_scene_clock(action, edited)
@@ -169,6 +175,8 @@ def _write(
     else:
         replace_on_rig(context, obj, action, track)
     note_channels(action, edited)
+    if own:
+        key_certainty(context, obj, action, track)
     if own or has_activity(obj):
         key_activity(context, obj, action, edited)
     return action

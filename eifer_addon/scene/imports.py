@@ -19,6 +19,7 @@ from .edits import fitted, note_channels
 from .keyframes import PREFIX
 from .muscle_activity import key_activity
 from .recipes import judged, note_quality, recipe_of, signature_of
+from .video_marks import key_certainty
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
@@ -129,6 +130,8 @@ def write_take(
     if activity is not None:
         note_channels(action, activity)
         key_activity(context, obj, action, activity)
+    if is_head(obj):
+        key_certainty(context, obj, action, track)
     return action
 
 

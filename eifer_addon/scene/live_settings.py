@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ...models.choosing import is_named
 from .. import files
 from ..errors import EiferError
 from ..live.settings import LIMITS, Conditioning, LiveSettings
@@ -120,7 +121,7 @@ class EiferLive(bpy.types.PropertyGroup):
     )
     model: bpy.props.StringProperty(
         name="Model",
-        description="An ONNX model from muscles to expression; empty takes the one built in",
+        description="A model by name (emg2exp_fridlund_causal) or ONNX file; empty: the usual one",
         subtype="FILE_PATH",
     )
     subject: bpy.props.StringProperty(
@@ -290,7 +291,7 @@ def session_settings(
         speed=live.speed if is_file else 1.0, loop=bool(live.loop and is_file),
         montage=_file(live.montage, "montage"), profile=_file(live.profile, "profile"),
         preset=live.preset, mains_hz=None if live.mains == "auto" else float(live.mains),
-        model=_file(live.model, "model") or "", fill=live.fill, envelopes=live.envelopes,
+        model=_model(live.model), fill=live.fill, envelopes=live.envelopes,
         conditioning=conditioning_of(live), journal_folder=str(takes_folder()),
         subject=live.subject, outgoing=outgoing_of(live),
     )  # fmt: skip
@@ -352,6 +353,11 @@ def profile_path(subject: str) -> Path:
 
 def _absolute(path: str) -> Path:
     return Path(bpy.path.abspath(path))
+
+
+def _model(chosen: str) -> str:
+    """A model's name, or an absolute path; empty for the built-in one."""
+    return chosen if chosen and is_named(chosen) else _file(chosen, "model") or ""
 
 
 def _file(path: str, what: str) -> str | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import api
 from ..errors import EiferError
+from ..expression_link import BASELINE
 from ..seals import RECIPE
 from ..signals.edits import Edits
 from ..signals.journal_format import SUFFIX
@@ -70,7 +71,8 @@ class Recipe:
     fill : str
         What stands for muscles that were not recorded: ``"rest"`` or ``"mirror"``.
     model, model_sha256 : str
-        The model's file (empty for the baseline) and its hash.
+        The model's name or file (empty for the profile's gains, or else the baseline) and its
+        hash.
     edits : Edits
     """
 
@@ -172,7 +174,7 @@ class Recipe:
         EiferError
             When the model is another one than the take was made with, unless `any_model`.
         """
-        track = api.emg_to_expression(edited, model=self.model or None, fill=self.fill)
+        track = api.emg_to_expression(edited, model=self._model(edited), fill=self.fill)
         found = str(track.provenance.get("model_sha256", ""))
         if not any_model and self.model_sha256 and found != self.model_sha256:
             raise EiferError(
@@ -182,6 +184,12 @@ class Recipe:
         from ..live.remade import without_gaps
 
         return without_gaps(track, edited)
+
+    def _model(self, edited: Activity) -> str | None:
+        """The model; without one the profile's gains where there are some, else the baseline."""
+        if self.model:
+            return self.model
+        return None if edited.source.get("gains") else BASELINE
 
 
 def note_recipe(action: bpy.types.Action, recipe: Recipe) -> None:

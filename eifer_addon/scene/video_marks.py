@@ -13,7 +13,7 @@ from ..track import ExpressionTrack
 from .actions import CurveWriter, Take, bag_of, playing
 from .keyframes import PREFIX, storable
 
-#: Custom property of a head's mesh object that a film's take animates.
+#: Custom property of a head's mesh object that takes animate.
 CONFIDENCE = "confidence"
 CONFIDENCE_PATH = f'["{CONFIDENCE}"]'
 _GROUP = "Film"
@@ -42,7 +42,7 @@ def mark_take(
         What was applied. Its provenance may name ``cuts``, in s, and ``stopped_s``, where the
         work was ended early.
     """
-    _key_confidence(context, obj, action, track)
+    key_confidence(context, obj, action, track)
     action[_SPANS] = storable(gap_spans(track))
     action[_CUTS] = storable([float(cut) for cut in track.provenance.get("cuts", ())])
     stopped = track.provenance.get("stopped_s")
@@ -87,14 +87,23 @@ def _marks(action: bpy.types.Action) -> Iterable[tuple[str, float]]:
         yield STOPPED, float(action[_STOPPED])
 
 
-def _key_confidence(
+def key_certainty(
     context: bpy.types.Context, obj: bpy.types.Object, action: Any, track: ExpressionTrack
 ) -> None:
+    """Key the confidence of an EMG take, where its model tells how sure it is, or one told once."""
+    if "mean_confidence" in track.provenance or CONFIDENCE in obj:
+        key_confidence(context, obj, action, track)
+
+
+def key_confidence(
+    context: bpy.types.Context, obj: bpy.types.Object, action: Any, track: ExpressionTrack
+) -> None:
+    """Key how sure a take is of the face, as a custom property of the head, frame by frame."""
     if CONFIDENCE not in obj:
         obj[CONFIDENCE] = 0.0
         obj.id_properties_ui(CONFIDENCE).update(
             min=0.0, max=1.0, soft_min=0.0, soft_max=1.0, default=0.0, precision=3,
-            description="How sure the film's take is of the face at this frame; 0 is a gap",
+            description="How sure the take is of the face at this frame; 0 is a gap",
         )  # fmt: skip
     scene = context.scene
     hz = scene.render.fps / scene.render.fps_base

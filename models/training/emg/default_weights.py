@@ -67,7 +67,7 @@ def scores_of(path: Path, cache: Path, subjects: int = TEST_SUBJECTS) -> dict[st
     own = score(unseen, model_method(model), preset=preset, lag=not causal)
     found["test_r2"], found["test_rho"] = (round(value, 3) for value in own.mean())
     for label, method in (("baseline", baseline), ("ridge", ridge)):
-        other = score(unseen, method, preset=preset)
+        other = score(unseen, method)
         found[f"test_r2_{label}"] = round(other.mean()[0], 3)
     return found
 
