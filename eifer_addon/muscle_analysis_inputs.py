@@ -95,7 +95,7 @@ def predicted_from(
     """Predict muscle activity; see :func:`.muscle_analysis.analyse_muscles`."""
     from . import api, exchange
 
-    name, item = "the track", source
+    name, item = "", source
     if isinstance(source, str | Path):
         path = Path(source)
         name = path.name
@@ -108,6 +108,7 @@ def predicted_from(
                 path, backend, on_progress=on_progress, **dict(choices or {})
             )
     if isinstance(item, Activity):
+        name = name or "the prediction"
         about = {"film": name, "predicted_by": dict(item.source), "software": _software()}
         return Predicted(name, item, np.ones(len(item), bool), None, (), about)
     assert isinstance(item, ExpressionTrack)
@@ -127,7 +128,7 @@ def predict(
     """
     from . import api
 
-    named = name or Path(str(track.provenance.get("source", "the track"))).name
+    named = name or Path(str(track.provenance.get("source") or "the track")).name
     seen = track.confidence > 0
     if len(track) < 2:
         raise EiferError(f"{named} has {len(track)} frames.", "Choose a longer one.")

@@ -24,6 +24,7 @@ PREDICTED, MEASURED = "#CC3311", "#4d4d4d"
 _SIDES = ("right", "left")
 _MOST_POINTS = 1400
 _GAP = 0.012
+_HALO = {"boxstyle": "round,pad=0.12", "facecolor": "white", "alpha": 0.7, "linewidth": 0}
 #: Above the curves stand numbers of movements, then the side.
 _ABOVE_IN = 0.14
 _BANDS = ("#f2f2f2", "#e9e9e9")
@@ -94,7 +95,7 @@ def _curve(axes: Any, found: MuscleAnalysis, k: int, base: float, top: float) ->
     if score is not None and np.isfinite(score.rho):
         text = f"ρ {number(score.rho)}" if score.acted else "did not act"
         axes.text(0.998, base + 0.66, text, ha="right", va="center", fontsize=5.2, color=FAINT,
-                  transform=axes.get_yaxis_transform(), zorder=4)  # fmt: skip
+                  transform=axes.get_yaxis_transform(), zorder=4, bbox=_HALO)  # fmt: skip
 
 
 def _bands(axes: Any, found: MuscleAnalysis, rows: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,6 +29,7 @@ from eifer.eifer_addon.track import ExpressionTrack
 
 pytest.importorskip("matplotlib")
 LATE_S = 0.08
+EXAMPLE = Path(__file__).parents[2] / "examples" / "muscles_from_video.py"
 
 
 def face(late_s: float = LATE_S, gap: slice = slice(0, 0)) -> ExpressionTrack:
@@ -55,7 +58,19 @@ def found(model: Path) -> MuscleAnalysis:
 @pytest.fixture(scope="module")
 def saved(found: MuscleAnalysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "out"
-    found.save(folder)
+    save_analysis(found, folder, report=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reported(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the example writes, as users run it."""
+    folder = tmp_path_factory.mktemp("example")
+    command = [sys.executable, str(EXAMPLE), str(folder), "", "", str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "follows the muscles by" in done.stdout
+    assert (folder / "smile.svg").is_file()
     return folder
 
 
@@ -115,8 +130,8 @@ def test_an_earlier_analysis_is_not_replaced_unasked(found: MuscleAnalysis, save
         save_analysis(found, saved, report=False)
 
 
-def test_the_page_is_an_a4_picture_in_print_resolution(saved: Path) -> None:
-    with Image.open(saved / NAMES["page"]) as picture:
+def test_the_page_is_an_a4_picture_in_print_resolution(reported: Path) -> None:
+    with Image.open(reported / NAMES["page"]) as picture:
         assert picture.size[0] >= 200 * 8.26
         assert picture.size[1] / picture.size[0] == pytest.approx(297 / 210, rel=0.01)
         dots = np.asarray(picture.convert("L"))
@@ -142,8 +157,8 @@ class _Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_html_holds_everything_itself(saved: Path) -> None:
-    text = (saved / NAMES["report"]).read_text("utf-8")
+def test_the_html_holds_everything_itself(reported: Path) -> None:
+    text = (reported / NAMES["report"]).read_text("utf-8")
     page = _Page()
     page.feed(text)
     assert page.open == []
