@@ -9,8 +9,8 @@ import pytest
 from torch_shim import torch_or_skip
 
 from eifer.models.reconstructors.installed import load_reconstructor
-from eifer.models.sessions import load_model
 from eifer.models.training.config import load_config
+from eifer.models.translator import load_translator
 
 torch = torch_or_skip()
 
@@ -34,7 +34,8 @@ def _task(name: str) -> CycleTask:
 def test_the_exported_translator_keeps_its_contract(name: str, tmp_path: Path) -> None:
     task = _task(name)
     card = task.export(task.module, tmp_path / "mine.onnx", {"validation/restored": 0.1})
-    model = load_model(tmp_path / "mine.onnx", kind="translator")
+    translator = load_translator(tmp_path / "mine.onnx")
+    model = translator.model
     assert (model.input_name, model.output_names) == ("image", ("clean", "coverage"))
     assert model.input_shape == (None, 3, 256, 256)
     assert (card.name, card.image_size) == ("mine", 256)
@@ -45,6 +46,9 @@ def test_the_exported_translator_keeps_its_contract(name: str, tmp_path: Path) -
         clean, coverage = CleanNetwork(task.module)(torch.from_numpy(images))
     assert np.abs(found["clean"] - clean.numpy()).max() < 1e-3
     assert np.abs(found["coverage"] - coverage.numpy()).max() < 1e-2
+    shown, sure = translator.clean((images.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8))
+    assert np.abs(shown / 255 - found["clean"].transpose(0, 2, 3, 1)).mean() < 0.01
+    assert sure.shape == (3, 256, 256)
     for output in found.values():
         assert 0 <= output.min() <= output.max() <= 1
     if name == "eifer":

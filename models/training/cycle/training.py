@@ -115,9 +115,15 @@ class CycleTraining(lightning.LightningModule):
             total = total + losses.judged(critic(past), real=False, kind=kind) / 2
         return total
 
-    def validation_step(self, batch: Batch, _index: int) -> None:
-        """Log the losses, and against the truth where there is one."""
-        off, on = self.cycles(batch, second=losses.needs_second(self.weights))
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Log the losses, and against the truth where there is one.
+
+        The points that are put back are the same each time, so that checkpoints can be compared.
+        """
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(self.config.seed + index)
+            off, on = self.cycles(batch, second=losses.needs_second(self.weights))
         parts = losses.counted(self.weights, self.groups(off, on))
         size = len(off.source)
         for name, value in parts.items():

@@ -205,8 +205,8 @@ def from_folders(config: Config) -> UnpairedData:
     people = {session.subject for session in reference}
     worn = [one for one in _clips(sessions, worn=True) if one.subject in people]
     parts = split(
-        worn, settings["split_by"], config.seed, settings["validation_share"],
-        settings["test_share"],
+        worn, settings["split_by"], config.seed,
+        validation_share=settings["validation_share"], test_share=settings["test_share"],
     )  # fmt: skip
     reader = _Reader(int(settings["frames_per_clip"]))
     training, validation = (reader.people(side, reference) for side in (parts.train, parts.val))
