@@ -13,7 +13,7 @@ from ....eifer_addon.signals.presets import get_preset
 from ...cards import ModelCard
 from ..export import export_onnx
 from .networks import MISSING, CausalNetwork, FrameNetwork, Mirrored, Stepped, WindowNetwork
-from .pairs import is_arkit, mirror_order
+from .pairs import STRONGEST, is_arkit, mirror_order
 from .weights import note_weights
 
 if TYPE_CHECKING:
@@ -144,7 +144,9 @@ def _movement(task: LinkTask) -> dict[str, Any]:
     expression = task.names.to_expression
     parts = [(p.coefficients if expression else p.activity)[p.known] for p in task.loaded.train]
     values = np.concatenate(parts)
-    spread = np.where(values <= MISSING, np.nan, values) if not expression else values
+    spread = values
+    if not expression:
+        spread = np.where(values <= MISSING, np.nan, np.minimum(values, STRONGEST))
     size = np.nan_to_num(np.nanstd(spread, axis=0))
     moving = size > 0.1 * size.max(initial=0.0)
     typical = float(np.sqrt((size[moving] ** 2).mean())) if moving.any() else 0.0

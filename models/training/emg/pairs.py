@@ -19,6 +19,9 @@ from .networks import MISSING
 #: Delays that are tried for a network that sees one frame only, in s.
 _LAGS_S = np.arange(0.0, 0.26, 0.01)
 _RIDGE = 1e-2
+#: Activity above this many full efforts is not to be learned from a face: a muscle that the
+#: calibration hardly reached, as a masseter that nobody clenched, is scaled by its neighbours.
+STRONGEST = 3.0
 #: Frames that the delay is estimated from.
 _MOST_FRAMES = 40_000
 _SIDES = {".left": ".right", ".right": ".left", "Left": "Right", "Right": "Left"}

@@ -21,7 +21,7 @@ from .examples import Examples, Stretches
 from .export import export_link
 from .loading import LoadedPairs, load_pairs
 from .networks import CausalNetwork, FrameNetwork, WindowNetwork
-from .pairs import common_lag, fingerprint
+from .pairs import STRONGEST, common_lag, fingerprint
 from .weights import start_network
 
 declare_operators()
@@ -138,7 +138,7 @@ class LinkModule(lightning.LightningModule):
         activity, coefficients, known = batch
         if self.names.to_expression:
             return activity, coefficients, known
-        targets = torch.where(activity < -0.5, torch.nan, activity)
+        targets = torch.where(activity < -0.5, torch.nan, activity.clamp(max=STRONGEST))
         return coefficients, targets, known
 
     def error(self, mean: Tensor, targets: Tensor) -> Tensor:
@@ -285,7 +285,7 @@ class LinkTask:
         """Standard deviation of the outputs and size of the inputs."""
         coefficients = np.concatenate([p.coefficients[p.known] for p in loaded.train])
         activity = np.concatenate([p.activity[p.known] for p in loaded.train])
-        activity = np.where(activity < -0.5, np.nan, activity)
+        activity = np.where(activity < -0.5, np.nan, np.minimum(activity, STRONGEST))
         with np.errstate(invalid="ignore"):
             spread = np.nan_to_num(np.nanstd(activity, axis=0))
         if self.names.to_expression:
