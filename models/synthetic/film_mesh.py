@@ -35,10 +35,11 @@ _CURTAIN = (10, 36)
 #: Rings of the loft: drop below the rim, half width, half depth, shift backwards, in m; the first
 #: that is cloth.
 _RINGS = ((0.014, 0.064, 0.060, -0.052), (0.026, 0.078, 0.068, -0.054),
-          (0.034, 0.110, 0.078, -0.056), (0.050, 0.165, 0.088, -0.058),
+          (0.036, 0.108, 0.076, -0.056), (0.033, 0.1095, 0.0785, -0.056),
+          (0.050, 0.165, 0.088, -0.058),
           (0.085, 0.205, 0.105, -0.056), (0.16, 0.222, 0.125, -0.050),
           (0.32, 0.226, 0.135, -0.045))  # fmt: skip
-_CLOTH = 2
+_CLOTH = 3
 _AROUND = 56
 #: Distance from the landmarks in m over which what they say fades.
 _FACE_REACH_M = 0.03
@@ -360,11 +361,15 @@ def _shoulders(
     turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
     rings = []
     for number, (drop, wide, deep, back) in enumerate(_RINGS):
-        slope = np.clip(number - 1, 0, 3) / 3
-        x = wide * (reach if number < 3 else 1.0) * np.sin(turn)
-        z = middle_z + (back + 0.052) * slope + deep * (reach if number < 3 else 1.0) * np.cos(turn)
+        slope = np.clip(number - 1 - (number > 2), 0, 3) / 3
+        x = wide * (reach if number <= _CLOTH else 1.0) * np.sin(turn)
+        z = (
+            middle_z
+            + (back + 0.052) * slope
+            + deep * (reach if number <= _CLOTH else 1.0) * np.cos(turn)
+        )
         # Collars are lower in front than behind.
-        y = low - drop - 0.012 * np.cos(turn) * (number < 4) + 0 * x
+        y = low - drop - 0.012 * np.cos(turn) * (number < 5) + 0 * x
         rings.append(np.stack([x, y, z], axis=1))
     points = np.concatenate(rings)
     triangles = _grid_triangles(len(_RINGS), _AROUND, closed=True)
