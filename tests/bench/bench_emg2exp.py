@@ -159,8 +159,49 @@ def speed(_options: argparse.Namespace) -> None:
             print(f"  {name:26s} {spent / 2:.3f} (CPU {own / 2:.3f})")
 
 
+def sheet(options: argparse.Namespace) -> None:
+    """Posed emotions of the first unseen subject, from the true face and from its muscles."""
+    from matplotlib.figure import Figure
+
+    from eifer.eifer_addon.spaces import ARKIT52
+    from eifer.eifer_addon.track import ExpressionTrack
+    from eifer.eifer_addon.video.compare_avatar import Avatar, View
+
+    session = unseen(options, "fridlund")[0]
+    part = session.parts[emg.EMOTIONS]
+    activity, truth = part.activities["clinical"], part.track
+    rows = {
+        "the true face": truth.coefficients,
+        "emg2exp_fridlund": emg.model_method("emg2exp_fridlund")(session, activity),
+        "baseline": emg.baseline(session, activity),
+    }
+    avatar = Avatar(api.load_head())
+    camera, view = avatar.default_camera(256, 256), View(0, 0, 256, 256)
+    emotions = {name: (start, length) for start, name, length in activity.events[:12]}
+    figure = Figure(figsize=(2.1 * len(emotions), 6.6), dpi=110)
+    for k, (emotion, (start, length)) in enumerate(sorted(emotions.items())):
+        inside = (truth.timestamps >= start) & (truth.timestamps < start + length)
+        at = truth.timestamps[inside][int(np.argmax(truth.coefficients[inside].sum(axis=1)))]
+        for row, (title, values) in enumerate(rows.items()):
+            times = truth.timestamps if row == 0 else activity.timestamps + 0.07
+            shown = np.array([np.interp(at, times, column) for column in values.T], np.float32)
+            track = ExpressionTrack(ARKIT52, shown[None], np.zeros(1), np.ones(1, np.float32))
+            axes = figure.add_subplot(len(rows), len(emotions), 1 + row * len(emotions) + k)
+            axes.imshow(avatar.draw(avatar.vertices(track, 0), camera, view))
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if row == 0:
+                axes.set_title(emotion)
+            if k == 0:
+                axes.set_ylabel(title)
+    figure.tight_layout()
+    figure.savefig(options.sheet)
+    print(f"wrote {options.sheet}")
+
+
 JOBS = {
-    "tables": tables, "few": few, "posed": posed, "muscles": muscles, "fmov": fmov, "speed": speed
+    "tables": tables, "few": few, "posed": posed, "muscles": muscles, "fmov": fmov,
+    "speed": speed, "sheet": sheet,
 }  # fmt: skip
 
 
@@ -169,6 +210,7 @@ if __name__ == "__main__":
     parser.add_argument("jobs", nargs="*", default=list(JOBS))
     parser.add_argument("--cache", type=Path, default=cache_folder() / "emg_sessions")
     parser.add_argument("--subjects", type=int, default=5)
+    parser.add_argument("--sheet", type=Path, default=ROOT / "docs/images/emg2exp-posed.png")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     chosen = parser.parse_args()
     for job in chosen.jobs:

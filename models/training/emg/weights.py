@@ -138,8 +138,8 @@ def first_model(config: Config, activities: Sequence[Activity], space: str) -> M
         return card
     name = _automatic(config, activities)
     cards = {one.name: one.card for one in available(config.task) if not one.own}
-    card = cards.get(name) if name else None
-    return card if card is not None and card.space == space else None
+    ours = cards.get(name)
+    return ours if ours is not None and ours.space == space else None
 
 
 def _automatic(config: Config, activities: Sequence[Activity]) -> str:
