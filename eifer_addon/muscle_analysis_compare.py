@@ -162,7 +162,9 @@ def compare_activities(
     gains = np.nan_to_num(np.array([score.gain for score in scores]), nan=1.0)
     rows = muscles_in_movements(paired, shifted, gains, moves, late_ms / 1e3)
     sides = find_asymmetries(paired, shifted, moves, how.draws, how.seed)
-    return Comparison(paired, shifted, late_ms, delays, scores, moves, rows, sides, paired.left_out)
+    return Comparison(
+        paired, shifted, late_ms, delays, scores, moves, rows, sides, paired.left_out, behind
+    )
 
 
 def _late(how: Choices, delays: Delays) -> float:

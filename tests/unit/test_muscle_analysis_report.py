@@ -80,6 +80,9 @@ def test_a_track_beside_its_recording(found: MuscleAnalysis) -> None:
     # The model looks at single frames, so face and prediction are late alike.
     assert found.comparison.delays.common_ms == pytest.approx(1e3 * LATE_S, abs=10)
     assert found.comparison.late_ms == pytest.approx(1e3 * LATE_S, abs=15)
+    behind = found.comparison.behind
+    assert behind is not None
+    assert found.comparison.late_ms == behind.common_ms
     smile = found.comparison.score_of("zygomaticus.left")
     assert smile is not None
     assert smile.r > 0.9
