@@ -112,7 +112,7 @@ def _card(task: LinkTask, network: torch.nn.Module, metrics: Mapping[str, Any]) 
         rate_hz=loaded.rate_hz if remembers else None, context=context,
         normalisation=_normalisation(task, network),
         licence=str(config.export["licence"]), author=str(config.export["author"]),
-        training_data=loaded.sentence, metrics=dict(metrics), sources=_SOURCES, states=states,
+        training_data=task.sentence, metrics=dict(metrics), sources=_SOURCES, states=states,
     )  # fmt: skip
 
 

@@ -295,15 +295,17 @@ class LinkTask:
             scale = np.maximum(coefficients.std(axis=0), 1e-3 * coefficients.std() + 1e-9)
         return spread, scale
 
+    @property
+    def sentence(self) -> str:
+        """What is learned from, for the card."""
+        begun = f"; begun from {self.started_from}" if self.started_from else ""
+        return self.loaded.sentence + begun
+
     def data_facts(self) -> Mapping[str, Any]:
         """Sentence, hash and split of the data."""
         parts = {"train": self.loaded.train, "validation": self.loaded.validation}
         split = {name: sorted({p.subject for p in pairs}) for name, pairs in parts.items()}
-        begun = f"; begun from {self.started_from}" if self.started_from else ""
-        return {
-            "data": self.loaded.sentence + begun, "sha256": fingerprint(self.loaded.train),
-            "split": split,
-        }  # fmt: skip
+        return {"data": self.sentence, "sha256": fingerprint(self.loaded.train), "split": split}
 
     def export(
         self, module: lightning.LightningModule, path: Path, metrics: Mapping[str, float]
