@@ -28,7 +28,7 @@ DEFAULTS: dict[str, Any] = {
         "accelerator": "cpu", "threads": 1,
     },
     # What is to go wrong, at which step; 0 never.
-    "export": {"kill_at": 0, "nan_at": 0, "memory_at": 0, "device_at": 0},
+    "export": {"kill_at": 0, "nan_at": 0, "memory_at": 0, "device_at": 0, "term_at": 0},
     "optimiser": {"learning_rate": 0.01},
 }  # fmt: skip
 
@@ -94,6 +94,8 @@ class TinyModule(pl.LightningModule):
         wanted = self._config.export
         if step == wanted["kill_at"]:
             os.kill(os.getpid(), signal.SIGKILL)
+        if step == wanted["term_at"]:
+            os.kill(os.getpid(), signal.SIGTERM)
         if step == wanted["memory_at"] and batch_size > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
         if step == wanted["device_at"]:

@@ -162,6 +162,8 @@ class Counting(pl.Callback):
                 self._random = random_state()
 
     def _end_when_enough(self, trainer: pl.Trainer) -> None:
+        if trainer.received_sigterm:
+            self._stop.interrupt()
         limit = self._config.trainer["max_minutes"]
         enough = self.step >= int(self._config.trainer["max_steps"])
         enough = enough or (limit and self.spent_s() >= limit * _MINUTE_S) or bool(self._stop)
@@ -215,7 +217,8 @@ class Keeping(pl.Callback):
         """Keep the last state, unless validation follows, which belongs to this step."""
         counting = self._counting
         due = counting.is_due("checkpoint_every") or (counting.at_step() and trainer.should_stop)
-        if due and not counting.validates(trainer):
+        # Whoever ends a process may not wait for a validation.
+        if due and (counting.is_leaving() or not counting.validates(trainer)):
             self.save(trainer, faults.LAST)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ...eifer_addon.errors import EiferError
 from ...eifer_addon.files import atomic_path, make_folder
@@ -178,7 +179,10 @@ class _Run:
             telling.tell({}, note)
         self._told = len(self._notes)
         trainer = self._trainer(config, telling, known)
-        _fit(trainer, self._task, checkpoint if known is not None else None)
+        try:
+            _fit(trainer, self._task, checkpoint if known is not None else None)
+        except SIGTERMException:  # Lightning leaves so; the state of this step is kept by now
+            self._stop.interrupt()
 
     def _trainer(
         self, config: Config, telling: Telling, known: Mapping[str, Any] | None

@@ -109,6 +109,15 @@ def test_a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened(
     np.testing.assert_array_equal(weights(tmp_path), weights(reference))
 
 
+@pytest.mark.parametrize("at", [13, 20])
+def test_a_signal_to_end_keeps_the_present_step(reference: Path, tmp_path: Path, at: int) -> None:
+    made = a_training(tmp_path, f"export.term_at={at}")
+    assert (made.state, made.steps) == ("stopped", at)
+    assert json.loads((tmp_path / "training.json").read_text())["state"] == "stopped"
+    assert a_training(tmp_path).notes == (f"resumed at step {at}",)
+    np.testing.assert_array_equal(weights(tmp_path), weights(reference))
+
+
 def test_memory_that_runs_out_halves_the_batch_and_not_the_result(
     reference: Path, tmp_path: Path
 ) -> None:
