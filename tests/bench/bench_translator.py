@@ -28,6 +28,7 @@ from eifer.eifer_addon.evaluation.portraits import (
     read_portraits,
     tables,
 )
+from eifer.eifer_addon.video.crop import sample
 from eifer.eifer_addon.video.landmarker import FaceLandmarker
 from eifer.eifer_addon.video.remove_blend import cut, face_region
 from eifer.eifer_addon.video.remove_cleaner import FrameCleaner
@@ -114,14 +115,10 @@ def pictures(
         restored = new()(worn)
         region = face_region(portrait.face.landmarks)
         parts = [
-            Image.fromarray(one).resize(
-                (384, 384), Image.Resampling.BICUBIC,
-                (region.x - region.width / 2, region.y - region.width / 2,
-                 region.x + region.width / 2, region.y + region.width / 2),
-            )
+            sample(one, region, 384, replicate=True).astype(np.uint8)
             for one in (portrait.image, worn, restored)
-        ]  # fmt: skip
-        rows.append(np.concatenate([np.asarray(part) for part in parts], axis=1))
+        ]
+        rows.append(np.concatenate(parts, axis=1))
     for k in range(0, len(rows), 4):
         Image.fromarray(np.concatenate(rows[k : k + 4])).save(folder / f"sheet_{k // 4:02d}.png")
 

@@ -39,12 +39,11 @@ class Weights:
     coverage: float = 1.0
     dice: float = 0.5
     covered: float = 4.0
-    outside: float = 0.3
+    outside: float = 0.15
     edges: float = 4.0
-    points: float = 0.3
-    scores: float = 3.0
-    features: float = 0.3
-    adversarial: float = 0.0
+    points: float = 0.06
+    scores: float = 2.0
+    features: float = 0.08
 
 
 def opacity(coverage: Tensor) -> Tensor:

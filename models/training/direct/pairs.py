@@ -33,7 +33,9 @@ _HANDLES = (
 )  # fmt: skip
 #: Share of pairs with electrodes of many makes; the others wear those of the evaluation's painter,
 #: with other counts, places, sizes and colours.
-_MANY_MAKES = 0.5
+_MANY_MAKES = 0.45
+#: Of the latter, the share that wears all sixty.
+_ALL = 0.5
 #: Changes of a picture, in 0 to 255, from which a shadow counts as covering, and until it is all.
 _CHANGED = (4, 10)
 #: Pairs of the list above that usually move alike.
@@ -214,7 +216,7 @@ def bilinear(image: np.ndarray, places: np.ndarray) -> np.ndarray:
 def _jittered(glued: Glued, rng: np.random.Generator) -> Glued:
     """Some of the electrodes, of another size and not quite at their places."""
     n = len(glued.centres)
-    count = n if rng.uniform() < 0.4 else int(rng.integers(4, n + 1))
+    count = n if rng.uniform() < _ALL else int(rng.integers(4, n + 1))
     worn = np.zeros(n, bool)
     worn[rng.permutation(n)[:count]] = True
     axes = glued.axes * rng.uniform(0.75, 1.35)
