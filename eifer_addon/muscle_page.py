@@ -94,8 +94,8 @@ def _header(figure: Any, found: MuscleAnalysis) -> None:
     _rule(figure, 0.941)
     sentence = delay_sentence(found) + " " + summary_sentence(found) if found.measured else ""
     if sentence:
-        figure.text(_LEFT, 0.934, textwrap.fill(sentence, _SENTENCE), fontsize=6.8, va="top",
-                    linespacing=1.4)  # fmt: skip
+        figure.text(_LEFT, 0.937, textwrap.fill(sentence, _SENTENCE), fontsize=6.8, va="top",
+                    linespacing=1.25)  # fmt: skip
 
 
 def _rule(figure: Any, y: float) -> None:
