@@ -19,6 +19,7 @@ from cycle_faces import faces  # noqa: E402
 
 from eifer.models.checkpoints.eifer import build as build_encoder  # noqa: E402
 from eifer.models.checkpoints.reading import read_checkpoint  # noqa: E402
+from eifer.models.training.cycle import losses  # noqa: E402
 from eifer.models.training.cycle.discriminator import PatchCritic, PicturePool  # noqa: E402
 from eifer.models.training.cycle.encoders import SmirkEncoder, load_smirk  # noqa: E402
 from eifer.models.training.cycle.generator import Generator  # noqa: E402
@@ -48,6 +49,16 @@ def _fit(task: CycleTask, steps: int, folder: Path, resume: Path | None = None) 
     return trainer
 
 
+def _losses(task: CycleTask) -> dict[str, float]:
+    """The losses on the pictures that are learned, with the batch's own normalisation."""
+    module = task.module.train()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        off, on = module.cycles(next(iter(task.data.val_dataloader())), second=True)
+        parts = losses.counted(module.weights, module.groups(off, on))
+    return {name: float(value) for name, value in parts.items()}
+
+
 def _validated(task: CycleTask) -> dict[str, float]:
     trainer = lightning.Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
@@ -60,14 +71,18 @@ def _validated(task: CycleTask) -> dict[str, float]:
 @pytest.mark.parametrize("name", ["eifer", "mc_cyclegan"])
 def test_the_losses_fall_on_two_and_two_pictures(name: str, tmp_path: Path) -> None:
     """Not the adversarial one: the critics learn too."""
-    task = _task(_config(name, "optimiser.learning_rate=0.002", "trainer.max_steps=60"))
-    before = _validated(task)
+    slow = ["optimiser.encoder_rate=0.005"] if name == "eifer" else []
+    task = _task(_config(name, "optimiser.learning_rate=0.002", "trainer.max_steps=60", *slow))
+    before = _losses(task)
     _fit(task, 20, tmp_path)
-    after = _validated(task)
-    assert after["validation/reconstruction"] < 0.8 * before["validation/reconstruction"]
-    assert after["validation/minimal_change"] < 0.9 * before["validation/minimal_change"]
+    after = _losses(task)
+    assert after["reconstruction"] < 0.9 * before["reconstruction"]
+    assert after["minimal_change"] < 0.95 * before["minimal_change"]
     if name == "eifer":
-        assert after["validation/anchor"] < 0.8 * before["validation/anchor"]
+        assert after["anchor"] < 0.9 * before["anchor"]
+    found = _validated(task)
+    assert {"validation/score", "validation/restored", "validation/covered"} <= set(found)
+    assert 0 < found[task.monitor] < 1
 
 
 def test_a_stopped_training_goes_on_with_its_pool_and_its_steps(tmp_path: Path) -> None:

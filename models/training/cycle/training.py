@@ -25,8 +25,6 @@ Batch = Mapping[str, Tensor]
 #: CycleGAN's momentum.
 _BETAS = (0.5, 0.999)
 _FIRST_SPREAD = 0.02
-#: With SMIRK's weights the encoders learn so much slower than the rest, unless told otherwise.
-_LEARNED_RATE = 0.1
 
 
 class CycleTraining(lightning.LightningModule):
@@ -139,10 +137,8 @@ class CycleTraining(lightning.LightningModule):
         encoders = [p for name, p in self.named_parameters() if "_encoder." in name]
         known = {id(p) for p in encoders}
         others = [p for p in self.parameters() if id(p) not in known]
-        slower = settings.get("encoder_rate")
-        if slower is None:
-            slower = _LEARNED_RATE if self.config.model.get("smirk") else 1.0
-        groups = [{"params": others}, {"params": encoders, "lr": rate * float(slower)}]
+        slower = float(settings.get("encoder_rate", 1.0))
+        groups = [{"params": others}, {"params": encoders, "lr": rate * slower}]
         optimiser = torch.optim.Adam(
             [group for group in groups if group["params"]], lr=rate, betas=_BETAS,
             weight_decay=float(settings["weight_decay"]),
