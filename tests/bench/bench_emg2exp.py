@@ -181,7 +181,11 @@ def sheet(options: argparse.Namespace) -> None:
     figure = Figure(figsize=(2.1 * len(emotions), 6.6), dpi=110)
     for k, (emotion, (start, length)) in enumerate(sorted(emotions.items())):
         inside = (truth.timestamps >= start) & (truth.timestamps < start + length)
-        at = truth.timestamps[inside][int(np.argmax(truth.coefficients[inside].sum(axis=1)))]
+        # The strongest moment between blinks.
+        blink = [n.startswith("eyeBlink") for n in ARKIT52.coefficients]
+        shown = truth.coefficients[inside]
+        strength = shown[:, np.invert(blink)].sum(axis=1) - 5.0 * shown[:, blink].sum(axis=1)
+        at = truth.timestamps[inside][int(np.argmax(strength))]
         for row, (title, values) in enumerate(rows.items()):
             times = truth.timestamps if row == 0 else activity.timestamps + 0.07
             shown = np.array([np.interp(at, times, column) for column in values.T], np.float32)
