@@ -29,7 +29,7 @@ declare_operators()  # without it, Lightning cannot be imported beside torch's C
 import lightning  # noqa: E402
 
 
-class DirectTranslator(lightning.LightningModule):  # type: ignore[misc]
+class DirectTranslator(lightning.LightningModule):
     """Trains `network`; `average`, its running mean, is what is validated and exported.
 
     Parameters
