@@ -38,7 +38,7 @@ class Weights:
     scores: float = 20.0
 
 
-class EncoderTraining(lightning.LightningModule):  # type: ignore[misc]
+class EncoderTraining(lightning.LightningModule):
     """Trains `network`; `average`, its running mean, is what is validated and exported.
 
     Parameters
