@@ -94,7 +94,6 @@ def _unfold() -> Iterator[float]:
         yield 0.4
         press("A")
         yield 1.0
-        screenshot(f"muscles-unfold-{below}", sidebar)
     away()
     yield 1.0
 
