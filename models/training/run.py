@@ -120,7 +120,9 @@ def train(
     """
     folder = make_folder(Path(out))
     prepare(config, folder, resume)
-    run = _Run(config, folder, stop if stop is not None else Stop(), on_progress or _silent, build)
+    # Of several processes that train together, one speaks.
+    listener = on_progress if on_progress is not None and is_first() else _silent
+    run = _Run(config, folder, stop if stop is not None else Stop(), listener, build)
     with _quiet():
         run.until_done()
         return run.result(command)
