@@ -76,10 +76,10 @@ def test_the_losses_fall_on_two_and_two_pictures(name: str, tmp_path: Path) -> N
     before = _losses(task)
     _fit(task, 20, tmp_path)
     after = _losses(task)
-    assert after["reconstruction"] < 0.9 * before["reconstruction"]
+    assert after["reconstruction"] < 0.95 * before["reconstruction"]
     assert after["minimal_change"] < 0.95 * before["minimal_change"]
     if name == "eifer":
-        assert after["anchor"] < 0.9 * before["anchor"]
+        assert after["anchor"] < 0.95 * before["anchor"]
     found = _validated(task)
     assert {"validation/score", "validation/restored", "validation/covered"} <= set(found)
     assert 0 < found[task.monitor] < 1
