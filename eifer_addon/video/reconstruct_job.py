@@ -119,7 +119,8 @@ class Reconstruction:
         )  # fmt: skip
         read = read_anew(part_of(faces, 0, n_done), answered)
         track = fitted(read, self.given, self.options, None)
-        return replace(track, provenance=provenance(self.rules, self.network) | track.provenance)
+        about = provenance(self.rules, self.network) | dict(track.provenance)
+        return replace(track, provenance=about)
 
     def carried(self, track: ExpressionTrack) -> ExpressionTrack:
         """A track of the reconstructor in the space that the options name."""
