@@ -175,14 +175,22 @@ def check_scheme(scheme: str, model: Model) -> None:
         )
 
 
-def check_live(model: Model, channels: Sequence[str]) -> None:
-    """Refuse a model that cannot run live, or was trained on other electrodes than `channels`."""
+def check_live(model: Model, channels: Mapping[str, str]) -> Model:
+    """Refuse a model that cannot run live, or was trained on other electrodes; else it is given.
+
+    Parameters
+    ----------
+    model : Model
+    channels : mapping of str to str
+        The recording's channel by muscle.
+    """
     if looks_ahead(model):
         raise EiferError(
             f"The model '{model.card.name}' needs frames that are still to come.",
             "Choose a causal model or one that works frame by frame.",
         )
-    check_scheme(scheme_of_channels(channels), model)
+    check_scheme(scheme_of_channels(tuple(channels.values())), model)
+    return model
 
 
 def missing_value(model: Model) -> float:

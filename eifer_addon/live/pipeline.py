@@ -130,12 +130,10 @@ class LivePipeline:
         driving = [units_of[name] for name in self.front.montage.channels.values()]
         entries = _entries_in_units(profile.get("muscles", {}), self.muscles, driving)
         self.scale = RunningScale(self.muscles, self.frame_rate_hz, entries)
-        self.model = _model(settings, profile) if model is None else model
-        check_live(self.model, tuple(self.front.montage.channels.values()))
+        self.model = check_live(model or _model(settings, profile), self.front.montage.channels)
         self.columns, self.notes = input_columns(self.muscles, self.model, settings.fill)
         self._driven = [k for k, column in enumerate(self.columns) if column is not None]
         self._driving = [column for column in self.columns if column is not None]
-        self._missing = missing_value(self.model)
         self.runner = FrameRunner(self.model)
         self.space = get_space(self.model.card.space)
         self.conditioner = Conditioner(settings.conditioning, self.space, self.frame_rate_hz)
@@ -246,7 +244,8 @@ class LivePipeline:
         self, envelopes: np.ndarray, lost: np.ndarray | None, timestamps: np.ndarray
     ) -> Frames:
         activity = self.scale.process(envelopes, lost)
-        inputs = np.full((len(activity), len(self.columns)), self._missing, np.float32)
+        missing = missing_value(self.model)
+        inputs = np.full((len(activity), len(self.columns)), missing, np.float32)
         driven = activity * self._gains
         inputs[:, self._driven] = driven[:, self._driving]
         coefficients = self.conditioner.process(self._modelled(inputs))

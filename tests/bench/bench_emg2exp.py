@@ -200,7 +200,6 @@ def sheet(options: argparse.Namespace) -> None:
                 axes.set_ylabel(title)
     figure.tight_layout()
     figure.savefig(options.sheet)
-    print(f"wrote {options.sheet}")
 
 
 JOBS = {

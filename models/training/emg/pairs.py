@@ -117,6 +117,25 @@ def pair_of(
             "Check their clocks, or leave the clip out.",
         )
     times = start + np.arange(n) / rate_hz
+    values, factors = _muscles_at(times, activity, muscles, own, "/".join(names))
+    seen = track.confidence > 0
+    curves = CubicSpline(track.timestamps[seen], track.coefficients[seen])(times)
+    known = np.interp(times, track.timestamps, seen.astype(np.float64)) > 0.99
+    return Pair(
+        *names, values, space.clip(curves).astype(np.float32), known,
+        None if own is None else (factors[0].astype(np.float32), factors[1].astype(np.float32)),
+    )  # fmt: skip
+
+
+def _muscles_at(
+    times: np.ndarray,
+    activity: Activity,
+    muscles: Sequence[str],
+    own: tuple[np.ndarray, np.ndarray] | None,
+    where: str,
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Activity (n_frames, n_muscles) at `times`, and the factors of its own normalisation."""
+    n = len(times)
     values = np.full((n, len(muscles)), MISSING, np.float32)
     factors = np.ones(len(muscles)), np.zeros(len(muscles))
     for k, muscle in enumerate(muscles):
@@ -127,16 +146,10 @@ def pair_of(
                 factors[0][k], factors[1][k] = own[0][column], own[1][column]
     if (values == MISSING).all():
         raise EiferError(
-            f"{'/'.join(names)} has none of the muscles that are to be learned.",
+            f"{where} has none of the muscles that are to be learned.",
             "Map its channels, or choose another scheme.",
         )
-    seen = track.confidence > 0
-    curves = CubicSpline(track.timestamps[seen], track.coefficients[seen])(times)
-    known = np.interp(times, track.timestamps, seen.astype(np.float64)) > 0.99
-    return Pair(
-        *names, values, space.clip(curves).astype(np.float32), known,
-        None if own is None else (factors[0].astype(np.float32), factors[1].astype(np.float32)),
-    )  # fmt: skip
+    return values, factors
 
 
 def pairs_of_session(
