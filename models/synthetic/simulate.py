@@ -324,7 +324,7 @@ def _write_about(root: Path, study: Study, people: list[Subject]) -> None:
 
 
 def _subject_row(subject: Subject) -> dict[str, Any]:
-    row = {}
+    row: dict[str, Any] = {}
     for name, value in vars(subject).items():
         if isinstance(value, np.ndarray):
             row[name] = [round(float(x), 6) for x in value]
