@@ -138,7 +138,9 @@ class CycleTraining(lightning.LightningModule):
         known = {id(p) for p in encoders}
         others = [p for p in self.parameters() if id(p) not in known]
         slower = float(settings.get("encoder_rate", 1.0))
-        groups = [{"params": others}, {"params": encoders, "lr": rate * slower}]
+        groups: list[dict[str, Any]] = [
+            {"params": others}, {"params": encoders, "lr": rate * slower},
+        ]  # fmt: skip
         optimiser = torch.optim.Adam(
             [group for group in groups if group["params"]], lr=rate, betas=_BETAS,
             weight_decay=float(settings["weight_decay"]),
