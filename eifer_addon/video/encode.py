@@ -16,6 +16,11 @@ from ..errors import EiferError
 _QUALITY = "18"
 
 
+#: x264's look ahead by macroblock tree reads memory that nobody wrote where a film is a few frames
+#: long: 11 of 300 films of the same three frames had other bytes, 0 of 300 without it.
+SAME_BYTES = {"x264-params": "mbtree=0"}
+
+
 class VideoWriter:
     """Write RGB frames as an H.264 mp4 that every player and browser opens.
 
@@ -64,6 +69,7 @@ class VideoWriter:
             self._stream.options = {"crf": _QUALITY, "preset": "medium"}
             if self._threads is not None:
                 self._stream.codec_context.thread_count = self._threads
+                self._stream.options = self._stream.options | SAME_BYTES
         picture = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(frame[:height, :width]), format="rgb24"
         )

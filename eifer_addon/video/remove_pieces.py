@@ -20,6 +20,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from ..errors import EiferError
 from ..files import atomic_path
+from .encode import SAME_BYTES
 from .film import Frame
 from .remove_cleaner import CleanFrame
 from .remove_video import Counts
@@ -140,7 +141,7 @@ class PieceWriter:
         context.color_range = _LIMITED
         context.color_primaries, context.color_trc = coded.primaries, coded.transfer
         context.colorspace = _BT709 if coded.matrix == _BT709 else _SMPTE170M
-        stream.options = {"crf": _QUALITY, "preset": _PRESET, "bf": "0"}
+        stream.options = {"crf": _QUALITY, "preset": _PRESET, "bf": "0", **SAME_BYTES}
         self._stream = stream
 
     def _send(self, picture: av.VideoFrame | None) -> None:
