@@ -42,7 +42,8 @@ def _film(folder: Path, kind: str, name: str, pictures: np.ndarray) -> None:
 
 def _folder(at: Path, clips: dict[str, str], *, truth: bool = True) -> Path:
     """A folder with a clip of two frames for each name, of the type ``sensor`` or ``normal``."""
-    person = faces(2, 2)
+    # Fewer electrodes than a study wears: the landmark network has to see every face.
+    person = faces(2, 2, count=16)
     rows = []
     for number, (task, kind) in enumerate(clips.items()):
         name = f"99_1_emotion_{number}_{task}"
@@ -105,7 +106,8 @@ def test_real_recordings_have_no_truth_and_films_are_read_once(
 
 
 def test_an_example_follows_from_seed_index_and_epoch(tmp_path: Path) -> None:
-    person = faces(2, 2)
+    # Fewer electrodes than a study wears: the landmark network has to see every face.
+    person = faces(2, 2, count=16)
     data = UnpairedFaces([person], _config(tmp_path), varies=True)
     one, same, other = (data[Ticket(1, epoch)]["sensor"] for epoch in (3, 3, 4))
     assert np.array_equal(one, same)
