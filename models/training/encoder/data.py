@@ -18,6 +18,10 @@ from ..direct.task import VALIDATION, DirectData
 from ..resume import SeededSampler, Ticket
 
 
+#: A face of fewer pixels is none.
+_LEAST = 16.0
+
+
 @dataclass(frozen=True)
 class Jitter:
     """Standard deviations of what the first look at a face under electrodes gets wrong.
@@ -73,8 +77,8 @@ def around_face(change: Change, points: np.ndarray, jitter: Jitter) -> Change:
     jitter : Jitter
     """
     side, middle, turn = float(SIZE), np.full(2, SIZE / 2), 0.0
-    if np.isfinite(points).all():
-        low, high = points.min(axis=0), points.max(axis=0)
+    low, high = points.min(axis=0), points.max(axis=0)
+    if float((high - low).max()) > _LEAST:  # False where they are not numbers
         dx, dy = points[EYE_CORNERS[1]] - points[EYE_CORNERS[0]]
         side, middle = CROP_SCALE * float((high - low).max()), (low + high) / 2
         turn = float(np.arctan2(dy, dx))
