@@ -13,6 +13,7 @@ from . import (
     compare,
     demo,
     emg,
+    evaluate,
     export,
     inspect,
     live,
@@ -48,4 +49,5 @@ VERBS: dict[str, Verb] = {
     "muscles": muscles,
     "simulate": simulate,
     "train": train,
+    "evaluate": evaluate,
 }
