@@ -17,7 +17,6 @@ from ..direct.pairs import SIZE
 from ..direct.task import VALIDATION, DirectData
 from ..resume import SeededSampler, Ticket
 
-
 #: A face of fewer pixels is none.
 _LEAST = 16.0
 
