@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.files import set_user_folder
 from eifer.eifer_addon.heads.canonical import canonical_face
 from eifer.eifer_addon.video.landmarker import Face
 from eifer.models.reconstructors import encoder
+from eifer.models.reconstructors.installed import brought, load_reconstructor
 from eifer.models.reconstructors.registry import get_reconstructor, reconstructors
 
 
@@ -63,3 +66,14 @@ def test_landmarks_come_back_to_their_places_in_the_picture():
 def test_encoder_is_no_checkpoint_of_somebody_else():
     assert get_reconstructor("encoder").space == "arkit52"
     assert "encoder" not in reconstructors()
+
+
+def test_without_a_network_of_it_the_training_is_named(tmp_path):
+    if "encoder" in brought():
+        pytest.skip("the encoder's network comes with the add-on")
+    set_user_folder(tmp_path)
+    try:
+        with pytest.raises(EiferError, match="eifer train encoder"):
+            load_reconstructor("encoder")
+    finally:
+        set_user_folder(None)
