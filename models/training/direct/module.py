@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ...checkpoints.packages import declare_operators
+from ..averaging import Averaged
 from ..landmark_network import LandmarkNetwork
 from .data import INPUT, Batch
 from .losses import (
@@ -25,11 +23,8 @@ from .losses import (
 )
 from .network import Translator
 
-declare_operators()  # without it, Lightning cannot be imported beside torch's CPU wheel
-import lightning  # noqa: E402
 
-
-class DirectTranslator(lightning.LightningModule):
+class DirectTranslator(Averaged):
     """Trains `network`; `average`, its running mean, is what is validated and exported.
 
     Parameters
@@ -47,6 +42,8 @@ class DirectTranslator(lightning.LightningModule):
     average : float
         Share of the running mean that is kept at each step.
     """
+
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.98)
 
     def __init__(
         self,
@@ -114,14 +111,6 @@ class DirectTranslator(lightning.LightningModule):
         seen = self.reader(face_crops(composed[chosen].clamp(0, 1), places))
         return reading_loss(seen, true, self.importance, self.weights)
 
-    def on_before_zero_grad(self, _optimiser: torch.optim.Optimizer) -> None:
-        """Follow the network with its average, faster in the beginning."""
-        keep = min(self.keep, (1 + self.global_step) / (10 + self.global_step))
-        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-        with torch.no_grad():
-            for mean, now in pairs:
-                mean.lerp_(now, 1 - keep)
-
     def validation_step(self, batch: Batch, _index: int) -> None:
         """Colour where something lay, overlap of coverage, and landmarks off, in pixels of 256."""
         made, logit = (one.float() for one in self.average(batch.occluded))
@@ -141,21 +130,3 @@ class DirectTranslator(lightning.LightningModule):
         self.log("valid/points", gap)
         self.log("valid/scores", scores)
         self.log("valid", covered + scores, prog_bar=True)
-
-    def configure_optimizers(self) -> Mapping[str, Any]:
-        """AdamW with a warm-up and a cosine."""
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=self.rate, weight_decay=self.decay, betas=(0.9, 0.98)
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._share)
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
-
-    def _share(self, step: int) -> float:
-        """Of the learning rate, at a step."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = min((step - self.warmup) / max(self.steps - self.warmup, 1), 1.0)
-        return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...checkpoints.packages import declare_operators
+from ..averaging import Averaged
 from ..direct.data import Batch
 from ..direct.losses import landmark_weights
 from ..landmark_network import LandmarkNetwork
 from .network import Encoder
-
-declare_operators()  # without it, Lightning cannot be imported beside torch's CPU wheel
-import lightning  # noqa: E402
 
 #: What the teacher does not believe to be a face teaches nothing (logit), and a landmark that is
 #: off by more pixels does not pull harder.
@@ -38,7 +32,7 @@ class Weights:
     scores: float = 20.0
 
 
-class EncoderTraining(lightning.LightningModule):
+class EncoderTraining(Averaged):
     """Trains `network`; `average`, its running mean, is what is validated and exported.
 
     Parameters
@@ -104,36 +98,9 @@ class EncoderTraining(lightning.LightningModule):
         weights = {"points": self.weights.points, "scores": self.weights.scores}
         return {name: weights[name] * plain[name] for name in plain if weights[name]}, plain
 
-    def on_before_zero_grad(self, _optimiser: torch.optim.Optimizer) -> None:
-        """Follow the network with its average, faster in the beginning."""
-        keep = min(self.keep, (1 + self.global_step) / (10 + self.global_step))
-        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-        with torch.no_grad():
-            for mean, now in pairs:
-                mean.lerp_(now, 1 - keep)
-            for mean, now in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                mean.copy_(now)
-
     def validation_step(self, batch: Batch, _index: int) -> None:
         """Scores off, and landmarks off in pixels of the crop, against the clean face."""
         _, plain = self._judged(self.average, batch)
         for name, value in plain.items():
             self.log(f"valid/{name}", value)
         self.log("valid", plain["scores"], prog_bar=True)
-
-    def configure_optimizers(self) -> Mapping[str, Any]:
-        """AdamW with a warm-up and a cosine."""
-        trained = [p for p in self.network.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(trained, lr=self.rate, weight_decay=self.decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._share)
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
-
-    def _share(self, step: int) -> float:
-        """Of the learning rate, at a step."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = min((step - self.warmup) / max(self.steps - self.warmup, 1), 1.0)
-        return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
