@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,33 @@ class ImportRequest:
     python: str = ""
 
 
+def child_with_torch(module: str, asked: Mapping[str, Any], python: str) -> Child:
+    """A child process in a Python that has torch.
+
+    Parameters
+    ----------
+    module : str
+        What runs there.
+    asked : mapping
+        Handed to it as JSON.
+    python : str
+        The Python's file; empty for the one that runs now.
+
+    Raises
+    ------
+    EiferError
+        When that Python cannot be started.
+    """
+    folders = {"EIFER_MODELS": str(models_folder()), "EIFER_CACHE": str(cache_folder())}
+    try:
+        return Child(module, json.dumps(asked), interpreter=python or None, environment=folders)
+    except OSError as error:
+        raise EiferError(
+            f"The Python {python} cannot be started: {error.strerror or error}.",
+            "Choose the 'python' file of an installation that has torch.",
+        ) from error
+
+
 class ModelImport:
     """An import in a child process; nothing here blocks.
 
@@ -73,18 +101,7 @@ class ModelImport:
             "backend": request.backend, "checkpoint": request.checkpoint, "name": request.name,
             "module": request.module, "overwrite": request.overwrite,
         }  # fmt: skip
-        try:
-            self._child = Child(
-                "model_import_child", json.dumps(asked), interpreter=request.python or None,
-                environment={
-                    "EIFER_MODELS": str(models_folder()), "EIFER_CACHE": str(cache_folder()),
-                },
-            )  # fmt: skip
-        except OSError as error:
-            raise EiferError(
-                f"The Python {request.python} cannot be started: {error.strerror or error}.",
-                "Choose the 'python' file of an installation that has torch.",
-            ) from error
+        self._child = child_with_torch("model_import_child", asked, request.python)
 
     def poll(self) -> str:
         """Look at the child; gives the state."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import EiferError
-from .files import cache_folder, models_folder
-from .processes import Child
+from .files import models_folder
+from .model_import import child_with_torch
 
 _INSTALL = (
     "Run 'PYTHON -m pip install torch torchvision lightning timm tensorboard pyyaml onnx "
@@ -103,18 +102,7 @@ class TrainingJob:
         self._failure: EiferError | None = None
         self._python = request.python
         asked = asdict(request) | {"out": str(workshop(request.name) / "out")}
-        try:
-            self._child = Child(
-                "training_job_child", json.dumps(asked), interpreter=request.python or None,
-                environment={
-                    "EIFER_MODELS": str(models_folder()), "EIFER_CACHE": str(cache_folder()),
-                },
-            )  # fmt: skip
-        except OSError as error:
-            raise EiferError(
-                f"The Python {request.python} cannot be started: {error.strerror or error}.",
-                "Choose the 'python' file of an installation that has torch.",
-            ) from error
+        self._child = child_with_torch("training_job_child", asked, request.python)
 
     def poll(self) -> str:
         """Look at the child; gives the state."""
