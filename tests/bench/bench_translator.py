@@ -129,7 +129,9 @@ def test_translator() -> None:
         pytest.skip("no test data at EIFER_TEST_DATA or in ../shared/data beside the checkout")
     paths = portrait_split(sorted((data / "images" / "faker_CC0").rglob("*.jpg")))[2]
     portraits = read_portraits(paths[::10], FaceLandmarker())
-    show(judge(portraits, load_translator(), data, (60,), (1,)))
+    values = show(judge(portraits, load_translator(), data, (60,), (1,)))["60"]
+    assert values["restored_smile"] < values["worn_smile"]
+    assert values["restored_lost"] <= values["worn_lost"]
 
 
 def main() -> None:
