@@ -23,7 +23,7 @@ from ...eifer_addon.signals.convert import to_activity
 from ...eifer_addon.signals.normalise import normalise
 from ...eifer_addon.signals.recording import Event, Recording
 from ...eifer_addon.track import ExpressionTrack
-from .session import SimulatedClip, simulate_clip
+from .session import SIMULATOR_VERSION, SimulatedClip, simulate_clip
 
 SCHEMES = ("fridlund", "kuramoto")
 #: The zero-phase chain, and the causal one of a live view.
@@ -35,6 +35,8 @@ MOVEMENTS, EMOTIONS = "movements", "emotions"
 _FADE_S = 0.02
 #: The session with sensors that is simulated.
 _REC = "1S"
+#: Written last, with the simulator's version: what another one made is made again.
+_DONE = "done"
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,8 @@ def _place(folder: Path, seed: int, index: int, scheme: str) -> Path:
 
 
 def _is_made(place: Path) -> bool:
-    return (place / "done").is_file()
+    done = place / _DONE
+    return done.is_file() and done.read_text("utf-8") == str(SIMULATOR_VERSION)
 
 
 def _make(job: tuple[str, int, int]) -> None:
@@ -253,7 +256,7 @@ def _make(job: tuple[str, int, int]) -> None:
     for scheme, session in simulate_session(seed, index).items():
         place = _place(Path(folder), seed, index, scheme)
         session.save(place)
-        (place / "done").write_text("", "utf-8")
+        (place / _DONE).write_text(str(SIMULATOR_VERSION), "utf-8")
 
 
 def simulate_session(seed: int, index: int, *, poses: int = 2) -> dict[str, EmgSession]:

@@ -18,6 +18,8 @@ from .muscle_emg import raw_recordings
 from .muscle_face import add_gaze, displacement, head_motion
 from .subject import Subject
 
+#: Changes when the same seed gives other data.
+SIMULATOR_VERSION = 2
 #: Rate of the true effort.
 DRIVE_HZ = 100.0
 #: What sessions end in: with sensors, and the normal ones without, which are the reference.

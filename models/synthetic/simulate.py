@@ -20,13 +20,11 @@ from ...eifer_addon.version import software_version
 from ...eifer_addon.video_batch import ask_engine
 from .mmm_writer import Wanted, completion_path, planned_files, stale_files
 from .movements import MODES, REPETITIONS, Clip, session_clips, tasks
-from .session import NORMAL, SENSOR, clip_name, has_sensors
+from .session import NORMAL, SENSOR, SIMULATOR_VERSION, clip_name, has_sensors
 from .simulate_job import SimulateRequest
 from .subject import Subject, draw_subject
 
 TABLE, ABOUT, SUBJECTS = "MMM.csv", "simulation.json", "truth/subjects.json"
-#: Changes when the same seed gives other data.
-SIMULATOR_VERSION = 1
 _COLUMNS = (
     "source", "index", "pid", "rec", "mode", "task", "type", "sync_grade", "use", "video",
     "video_no-cut", "emg", "video_noelec",
