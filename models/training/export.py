@@ -201,20 +201,36 @@ def _difference(
 def _with_half_weights(data: bytes) -> bytes:
     """The same network with its large weights as float16, each converted by a Cast."""
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
 
     model = onnx.load_model_from_string(data)
-    casts = []
+    first, nodes = [], []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _WORTH_HALVING:
-            continue
-        values = numpy_helper.to_array(tensor)
-        if np.abs(values).max(initial=0.0) > np.finfo(np.float16).max:
-            continue
-        wide, stored = tensor.name, f"{tensor.name}_half"
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
-        casts.append(helper.make_node("Cast", [stored], [wide], to=TensorProto.FLOAT))
-    nodes = list(model.graph.node)
+        if _halved(tensor):
+            wide, stored = tensor.name, f"{tensor.name}_half"
+            tensor.name = stored
+            first.append(helper.make_node("Cast", [stored], [wide], to=TensorProto.FLOAT))
+    for node in model.graph.node:
+        nodes.append(node)
+        # What is not a parameter of the module (a frozen network within it) is exported so.
+        if node.op_type == "Constant" and _halved(node.attribute[0].t):
+            wide, stored = node.output[0], f"{node.output[0]}_half"
+            node.output[0] = stored
+            nodes.append(helper.make_node("Cast", [stored], [wide], to=TensorProto.FLOAT))
+    kept = [*first, *nodes]
     del model.graph.node[:]
-    model.graph.node.extend([*casts, *nodes])
+    model.graph.node.extend(kept)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _halved(tensor: Any) -> bool:
+    """Whether a tensor is worth storing as float16, and now is."""
+    from onnx import TensorProto, numpy_helper
+
+    if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _WORTH_HALVING:
+        return False
+    values = numpy_helper.to_array(tensor)
+    if np.abs(values).max(initial=0.0) > np.finfo(np.float16).max:
+        return False
+    tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), tensor.name))
+    return True
