@@ -152,7 +152,8 @@ def paste(
     alpha = np.where(alpha < _LEAST_ALPHA, 0, np.minimum(alpha, 1)).astype(np.float32)
     fill = np.stack([_part(patch.fill[..., k], box, size) for k in range(3)], axis=2)
     part = image[rows, columns].astype(np.float32)
-    fill += _grain(part, fill, alpha, (anchor[0] - columns.start, anchor[1] - rows.start), seed)
+    place = anchor[0] - columns.start, anchor[1] - rows.start
+    fill += _grain(part, fill, alpha, _free(patch, alpha, rows, columns), place, seed)
     mixed = np.clip(part + (fill - part) * alpha[..., None] + 0.5, 0, 255).astype(np.uint8)
     result = image.copy()
     result[rows, columns] = np.where(alpha[..., None] > 0, mixed, image[rows, columns])
@@ -189,32 +190,53 @@ def _part(
     return np.array(image.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
+def _free(
+    patch: Patch, alpha: np.ndarray, rows: slice, columns: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the picture tells its grain: away from patches, on the face and everywhere."""
+    free = grey_dilation(alpha > 0, size=(_GRAIN_AWAY, _GRAIN_AWAY)) == 0
+    reach = patch.region.width / (2 * CROP_SCALE)
+    down = np.abs(np.arange(rows.start, rows.stop) - patch.region.y) < reach
+    across = np.abs(np.arange(columns.start, columns.stop) - patch.region.x) < reach
+    return free & down[:, None] & across, free
+
+
 def _grain(
-    part: np.ndarray, fill: np.ndarray, alpha: np.ndarray, anchor: tuple[float, float], seed: int
+    part: np.ndarray,
+    fill: np.ndarray,
+    alpha: np.ndarray,
+    free: tuple[np.ndarray, np.ndarray],
+    anchor: tuple[float, float],
+    seed: int,
 ) -> np.ndarray:
     """Grain (h, w, 1) that a fill lacks against the skin around it, in two bands."""
     grain: np.ndarray = np.zeros(alpha.shape, np.float32)
-    free = grey_dilation(alpha > 0, size=(_GRAIN_AWAY, _GRAIN_AWAY)) == 0
     bands = zip(_bands(part @ _LUMA), _bands(fill @ _LUMA), _noise(seed), strict=True)
     shift = round(anchor[1]) % _TILE, round(anchor[0]) % _TILE
     rows = (np.arange(alpha.shape[0]) - shift[0]) % _TILE
     columns = (np.arange(alpha.shape[1]) - shift[1]) % _TILE
     for own, filled, noise in bands:
-        lacking = max(_usual(own, free) ** 2 - _usual(filled, alpha > 0.5) ** 2, 0.0) ** 0.5
+        # Leaves behind a person, and wrinkles, have a texture besides: the calmer place counts.
+        there = [value for value in (_usual(own, where) for where in free) if value is not None]
+        strength = min(there, default=0.0)
+        lacking = max(strength**2 - (_usual(filled, alpha > 0.5) or 0.0) ** 2, 0.0) ** 0.5
         if lacking > 0:
             # The mean of a normal value's size is 0.8 of its deviation.
             grain += min(lacking / 0.8, _MOST_GRAIN) * noise[np.ix_(rows, columns)]
     return grain[..., None]
 
 
-def _usual(values: np.ndarray, where: np.ndarray) -> float:
-    """How strong values usually are where something holds, outlines and hair left aside."""
+def _usual(values: np.ndarray, where: np.ndarray) -> float | None:
+    """How strong values usually are where something holds, outlines and hair left aside.
+
+    None where too little of it holds.
+    """
     high, wide = (side // _BLOCK for side in values.shape)
     whole = np.s_[: high * _BLOCK, : wide * _BLOCK]
     blocks = high, _BLOCK, wide, _BLOCK
     is_there = where[whole].reshape(blocks).all(axis=(1, 3))
     if is_there.sum() < _FEWEST:
-        return 0.0
+        return None
     strength = np.abs(values[whole]).reshape(blocks).mean(axis=(1, 3))
     return float(np.quantile(strength[is_there], _QUIET))
 

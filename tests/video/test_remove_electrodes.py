@@ -150,6 +150,17 @@ def test_a_patch_gets_the_grain_of_the_skin_around_it_and_the_same_for_the_same_
     assert (paste(image, patch, (300.0, 300.0), seed=1)[inside] != pasted[inside]).any()
 
 
+def test_leaves_behind_a_person_are_no_grain_of_the_skin() -> None:
+    image, calm = skin(600, grain=40.0), skin(600, grain=2.0)
+    image[125:475, 125:475] = calm[125:475, 125:475]
+    flat = np.full((SIZE, SIZE, 3), (180.0, 140.0, 120.0), np.float32)
+    coverage = np.maximum(disc(30), np.roll(disc(8), (-100, -100), (0, 1)))
+    region = Region(300.0, 300.0, 560.0, 560.0)
+    patch = Patch(region, np.zeros((SIZE, SIZE, 3), np.uint8), flat, coverage)
+    pasted = paste(image, patch, (300.0, 300.0))[270:330, 270:330].astype(float)
+    assert pasted.std() < 2 * calm[270:330, 270:330].astype(float).std()
+
+
 def test_a_patch_takes_the_light_of_what_is_around_it() -> None:
     picture = skin(SIZE, grain=0.0)
     light = np.linspace(0.8, 1.1, SIZE)[None, :, None]
