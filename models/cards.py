@@ -16,7 +16,7 @@ from ..eifer_addon.errors import EiferError
 #: Key of the card in the ONNX metadata.
 CARD_KEY = "eifer.card"
 FORMAT_VERSION = 1
-KINDS = ("emg2exp", "exp2emg", "reconstructor", "translator")
+KINDS = ("classifier", "emg2exp", "exp2emg", "reconstructor", "translator")
 
 
 @dataclass(frozen=True)

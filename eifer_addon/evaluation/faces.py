@@ -18,7 +18,7 @@ from ..spaces import ARKIT_NAMES
 from ..video.landmarker import FaceLandmarker
 from ..video.remove_cleaner import FrameCleaner
 from .emg import SHOWN
-from .emotions import EmotionClassifier
+from .emotions import EmotionClassifier, find_classifier
 from .portraits import Cleaner, outcomes, read_portraits, tables
 from .sections import Row, Section
 
@@ -72,8 +72,7 @@ def portraits(
     people = read_portraits(portrait_split(paths)[2][:: 10 if quick else 1], landmarker)
     if not people:
         raise EiferError(f"No face is found in the test portraits of {data}.", "Check the files.")
-    judge = data / "models" / "fer_emotion_quantized.onnx"
-    classify = EmotionClassifier(judge) if judge.is_file() else None
+    classify = find_classifier(data)
     new, counts, done = _cleaner(load_translator(model), landmarker), (60,) if quick else (
         16, 32, 60), []  # fmt: skip
     for one in outcomes(people, new, landmarker, counts, (seed,), classify):
@@ -96,7 +95,7 @@ def portraits(
                    {"portraits.png": np.concatenate(sheet)})  # fmt: skip
 
 
-def _notes(n_portraits: int, classify: object) -> list[str]:
+def _notes(n_portraits: int, classify: EmotionClassifier | None) -> list[str]:
     notes = [
         "The translator's training had MediaPipe's networks in its loss, and the first rows are "
         "measured with them: they are not independent. SSIM and classifier are.",
@@ -111,6 +110,11 @@ def _notes(n_portraits: int, classify: object) -> list[str]:
         )
     if classify is None:
         notes.append("models/fer_emotion_quantized.onnx is not there: no classifier was asked.")
+    else:
+        notes.append(
+            f"The classifier is {classify.name}. RMN is asked where it was imported "
+            "(eifer models import rmn FILE)."
+        )
     return notes
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..assets import asset_path
 from ..errors import EiferError
 from ..files import models_folder
 from ..progress import ProgressBar
 from .base import Result
+
+if TYPE_CHECKING:
+    from ...models.checkpoints.importing import Imported
 
 HELP = "List models and back ends, import an official checkpoint, remove or describe one."
 EXAMPLE = "eifer models import smirk SMIRK_em1.pt"
@@ -25,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "subject", nargs="?", metavar="NAME",
-        help="the back end, or bfm, for import; else a model's name, or an ONNX file for describe",
+        help="the back end, bfm or rmn for import; else a model's name or an ONNX file to describe",
     )  # fmt: skip
     parser.add_argument(
         "checkpoint", nargs="?", type=Path, metavar="FILE",
-        help="the official checkpoint, or your Basel Face Model for bfm",
+        help="the official checkpoint (rmn: of the classifier), or your Basel Face Model for bfm",
     )  # fmt: skip
     parser.add_argument("--name", help="by which an imported model is called (its back end's)")
     parser.add_argument("--out", type=Path, help="write the ONNX file here, not into your models")
@@ -105,6 +109,7 @@ def _describe(options: argparse.Namespace) -> Result:
 
 
 def _import(options: argparse.Namespace) -> Result:
+    from ...models.checkpoints import rmn
     from ...models.checkpoints.importing import import_checkpoint
     from ...models.reconstructors.registry import get_reconstructor
 
@@ -114,20 +119,29 @@ def _import(options: argparse.Namespace) -> Result:
         )
     if options.subject == "bfm":
         return _import_bfm(options.checkpoint)
+    asked: dict[str, Any] = {"name": options.name, "out": options.out, "overwrite": options.force}
+    if options.subject == rmn.NAME:
+        bar = ProgressBar(f"Importing {rmn.TITLE}")
+        return _imported(
+            rmn.TITLE, rmn.NAME, rmn.import_rmn(options.checkpoint, on_progress=bar, **asked)
+        )
     rules = get_reconstructor(options.subject)
+    bar = ProgressBar(f"Importing {rules.title}")
     made = import_checkpoint(
-        rules.name, options.checkpoint, name=options.name, out=options.out,
-        module=options.module, overwrite=options.force,
-        on_progress=ProgressBar(f"Importing {rules.title}"),
-    )  # fmt: skip
+        rules.name, options.checkpoint, module=options.module, on_progress=bar, **asked
+    )
+    return _imported(rules.title, rules.name, made)
+
+
+def _imported(title: str, backend: str, made: Imported) -> Result:
     lines = [
-        f"{rules.title} is imported as '{made.card.name}': {made.path}",
+        f"{title} is imported as '{made.card.name}': {made.path}",
         f"  ONNX and torch differ by {made.difference:.1e} at most.",
         f"  licence: {made.card.licence}",
     ]
     lines += [f"  not needed from the checkpoint: {part}" for part in made.left_out]
     values = {
-        "name": made.card.name, "backend": rules.name, "path": str(made.path),
+        "name": made.card.name, "backend": backend, "path": str(made.path),
         "sha256": made.sha256, "difference": made.difference, "left_out": list(made.left_out),
     }  # fmt: skip
     return Result("\n".join(lines), values)

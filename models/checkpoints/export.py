@@ -80,7 +80,7 @@ def check_against_torch(data: bytes, module: torch.nn.Module) -> tuple[Model, fl
         When the network gives values that are not numbers, or the two differ.
     """
     torch = need("torch")
-    model = load_model(data, kind="reconstructor")
+    model = load_model(data)
     random = np.random.default_rng(0)
     edge = int(model.card.image_size or 0)
     images = random.random((_TRIALS, 3, edge, edge), dtype=np.float32)

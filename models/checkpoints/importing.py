@@ -21,7 +21,8 @@ from .packages import need
 from .reading import Checkpoint, check_file, read_checkpoint
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_STEPS = 5
+#: Steps of which progress tells.
+STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -89,35 +90,45 @@ def import_checkpoint(
     """
     tell = on_progress or (lambda _done, _total: None)
     rules = get_reconstructor(backend)
-    target = _target(rules, name, out, overwrite=overwrite)
+    target = target_of(rules.name, name, out, overwrite=overwrite)
     check_file(Path(checkpoint))
-    tell(0, _STEPS)
-    for package in ("torch", "timm", "onnxruntime"):
-        need(package)
-    tell(1, _STEPS)
+    tell(0, STEPS)
+    needed()
+    tell(1, STEPS)
     read = read_checkpoint(checkpoint)
-    tell(2, _STEPS)
+    tell(2, STEPS)
     built = _build(rules, read, module)
     card = _card(rules, target.stem, read, built, module)
+    return written(built, card, target, overwrite, tell)
+
+
+def needed() -> None:
+    """Make sure that what an import needs is installed."""
+    for package in ("torch", "timm", "onnxruntime"):
+        need(package)
+
+
+def written(
+    built: Built, card: ModelCard, target: Path, overwrite: bool, tell: OnProgress
+) -> Imported:
+    """Export a network that was built, compare it with torch, and keep it."""
     data = to_onnx(built.module, card)
-    tell(3, _STEPS)
+    tell(3, STEPS)
     model, difference = check_against_torch(data, built.module)
-    tell(4, _STEPS)
+    tell(4, STEPS)
     with atomic_path(target, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
-    tell(_STEPS, _STEPS)
+    tell(STEPS, STEPS)
     return Imported(target, card, model.sha256, difference, built.left_out)
 
 
-def _target(
-    rules: Reconstructor, name: str | None, out: str | Path | None, *, overwrite: bool
-) -> Path:
+def target_of(usual: str, name: str | None, out: str | Path | None, *, overwrite: bool) -> Path:
     """The file to write, before any work is done."""
     if name is not None and not _NAME.fullmatch(name):
         raise EiferError(
             f"'{name}' is no name for a model.", "Use letters, digits, dots and hyphens."
         )
-    target = models_folder() / f"{name or rules.name}.onnx" if out is None else Path(out)
+    target = models_folder() / f"{name or usual}.onnx" if out is None else Path(out)
     if target.suffix.lower() != ".onnx":
         raise EiferError(f"{target} is no name for an ONNX file.", "Let it end in .onnx.")
     if not target.absolute().parent.is_dir():
