@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ class Glued:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture with electrodes.
+    """A picture with electrodes or with cables alone.
 
     Attributes
     ----------
@@ -70,13 +71,13 @@ class Drawn:
         uint8 RGB (H, W, 3).
     coverage : numpy.ndarray
         float32 (H, W) in [0, 1], how much of a pixel the electrodes, cables and tape take.
-    glued : Glued
-        Where the electrodes are.
+    glued : Glued or None
+        Where the electrodes are; None where there are only cables.
     """
 
     image: np.ndarray
     coverage: np.ndarray
-    glued: Glued
+    glued: Glued | None = None
 
 
 class _Canvas:
@@ -148,6 +149,28 @@ def paint(image: np.ndarray, glued: Glued, seed: int = 0, depth: np.ndarray | No
             _tape(canvas, glued, k, course, light[k])
     picture = (np.clip(canvas.colour, 0, 1) * 255 + 0.5).astype(np.uint8)
     return Drawn(picture, canvas.coverage, glued)
+
+
+def paint_cables(
+    image: np.ndarray, courses: Sequence[np.ndarray], halves: np.ndarray, colours: np.ndarray
+) -> Drawn:
+    """Paint cables alone over a picture, the last on top.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 RGB (H, W, 3).
+    courses : sequence of numpy.ndarray
+        The way (m, 2) of each cable in pixels, its points less than a pixel apart.
+    halves : numpy.ndarray
+        (n,) half of their widths in pixels.
+    colours : numpy.ndarray
+        (n, 3) sRGB in [0, 1].
+    """
+    canvas = _Canvas(image, None)
+    for course, half, colour in zip(courses, halves, colours, strict=True):
+        _cable(canvas, course, float(half), colour)
+    return Drawn((np.clip(canvas.colour, 0, 1) * 255 + 0.5).astype(np.uint8), canvas.coverage)
 
 
 def _light_at(image: np.ndarray, centre: np.ndarray, radius: float) -> float:

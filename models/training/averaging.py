@@ -48,11 +48,14 @@ class Averaged(lightning.LightningModule):
             for mean, now in zip(self.average.buffers(), self.network.buffers(), strict=True):
                 mean.copy_(now)
 
+    def learners(self) -> list[dict[str, Any]]:
+        """What the optimiser moves, in groups."""
+        return [{"params": [p for p in self.network.parameters() if p.requires_grad]}]
+
     def configure_optimizers(self) -> Mapping[str, Any]:
         """AdamW with a warm-up and a cosine."""
-        trained = [p for p in self.network.parameters() if p.requires_grad]
         optimiser = torch.optim.AdamW(
-            trained, lr=self.rate, weight_decay=self.decay, betas=self.betas
+            self.learners(), lr=self.rate, weight_decay=self.decay, betas=self.betas
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._share)
         return {

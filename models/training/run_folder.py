@@ -95,9 +95,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def start_from(module: pl.LightningModule, path: str | None) -> None:
-    """Take the weights of an earlier training's checkpoint, where one is named."""
+    """Take the weights of an earlier training's checkpoint, where one is named.
+
+    A module that can start from other files as well has a method ``take_weights(source)``.
+    """
     if path:
         source = Path(path).expanduser()
+        own = getattr(module, "take_weights", None)
+        if own is not None:
+            own(source)
+            return
         if not source.is_file():
             raise EiferError(f"model.start_from names {source}, which does not exist.",
                              "Check the path.")  # fmt: skip

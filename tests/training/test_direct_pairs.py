@@ -49,7 +49,7 @@ def test_what_is_not_covered_is_the_same_in_both_pictures(portrait: pairs.Portra
         assert 0.005 < covered.mean() < 0.6
         assert change[covered].mean() > 20
         free = change[pair.coverage == 0]
-        assert free.mean() < 6  # compression changes a little everywhere
+        assert free.mean() < 8  # compression changes a little everywhere
         found += int(free.max() <= 8)
     assert found  # without compression nothing changes that is not covered
 

@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from ....eifer_addon.video.landmarker import FaceLandmarker
-from .pairs import SIZE, Pair, Portrait, portrait_pair
+from .pairs import SIZE, Pair, Portrait, Wear, portrait_pair
 from .rendered import FRAMES, rendered_pairs
 
 #: What is stored of each pair: name, type and shape behind the first axis.
@@ -27,6 +28,8 @@ _CHUNK = 8
 #: Share of pairs whose face is not changed.
 _PLAIN = 0.25
 _FACTS = "bank.json"
+#: Counted up when the same seed makes other pairs than before: kept banks are then made anew.
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -60,21 +63,31 @@ def _landmarker() -> FaceLandmarker:
     return FaceLandmarker()
 
 
-def _from_portraits(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, list[Pair]]:
-    paths, seed, first, last = task
+class _Task(NamedTuple):
+    """Some neighbouring pairs of a bank."""
+
+    paths: tuple[str, ...]
+    wear: Wear
+    seed: int
+    first: int
+    last: int
+
+
+def _from_portraits(task: _Task) -> tuple[int, list[Pair]]:
     pairs = []
-    for k in range(first, last):
-        rng = np.random.default_rng((seed, k))
+    for k in range(task.first, task.last):
+        rng = np.random.default_rng((task.seed, k))
         portrait = None
         while portrait is None:
-            portrait = _portrait(paths[int(rng.integers(len(paths)))])
-        pairs.append(portrait_pair(portrait, rng, plain=bool(rng.uniform() < _PLAIN)))
-    return first, pairs
+            portrait = _portrait(task.paths[int(rng.integers(len(task.paths)))])
+        plain = bool(rng.uniform() < _PLAIN)
+        pairs.append(portrait_pair(portrait, rng, task.wear, plain=plain))
+    return task.first, pairs
 
 
-def _from_renderings(task: tuple[tuple[str, ...], int, int, int]) -> tuple[int, list[Pair]]:
-    _, seed, first, last = task
-    return first, rendered_pairs(np.random.default_rng((seed, first)), last - first)
+def _from_renderings(task: _Task) -> tuple[int, list[Pair]]:
+    random = np.random.default_rng((task.seed, task.first))
+    return task.first, rendered_pairs(random, task.last - task.first)
 
 
 @contextmanager
@@ -88,7 +101,12 @@ def _mapping(workers: int) -> Iterator[Callable[..., Iterable[tuple[int, list[Pa
 
 
 def make_bank(
-    folder: str | Path, paths: Sequence[Path], count: int, seed: int, workers: int = 2
+    folder: str | Path,
+    paths: Sequence[Path],
+    count: int,
+    seed: int,
+    workers: int = 2,
+    wear: Wear | None = None,
 ) -> Bank:
     """Make pairs, or open those that are there already; the same arguments give the same bytes.
 
@@ -101,9 +119,14 @@ def make_bank(
     count, seed : int
     workers : int
         Processes that make pairs.
+    wear : Wear, optional
+        What is worn on the portraits.
     """
-    root = Path(folder)
-    facts = {"count": count, "seed": seed, "portraits": [str(path) for path in paths]}
+    root, wear = Path(folder), wear or Wear()
+    facts = {
+        "count": count, "seed": seed, "portraits": [str(path) for path in paths],
+        "wear": asdict(wear), "version": _VERSION,
+    }  # fmt: skip
     if (root / _FACTS).is_file() and json.loads((root / _FACTS).read_text("utf-8")) == facts:
         return Bank.open(root)
     root.mkdir(parents=True, exist_ok=True)
@@ -114,7 +137,7 @@ def make_bank(
     }
     make, step = (_from_portraits, _CHUNK) if paths else (_from_renderings, FRAMES)
     names = tuple(map(str, paths))
-    tasks = [(names, seed, k, min(k + step, count)) for k in range(0, count, step)]
+    tasks = [_Task(names, wear, seed, k, min(k + step, count)) for k in range(0, count, step)]
     with _mapping(workers) as over:
         for first, pairs in over(make, tasks):
             for k, pair in enumerate(pairs, first):

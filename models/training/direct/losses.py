@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from ..landmark_network import SIZE, Reading
 
-#: How steeply coverage becomes opacity: below and above, nothing and all is taken from the network.
-ALPHA = (0.12, 0.55)
+#: Sides of the squares over which colours have to be right on the whole.
+_TONES = (8, 16, 32)
 #: Landmarks that count most: lips, eyes with irises, brows.
 _LIPS = (
     61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
@@ -41,19 +41,16 @@ class Weights:
     covered: float = 4.0
     outside: float = 0.15
     edges: float = 4.0
+    composed: float = 2.0
+    tone: float = 2.0
     points: float = 0.06
     scores: float = 2.0
     features: float = 0.08
-
-
-def opacity(coverage: Tensor) -> Tensor:
-    """How much of the network's colour a pixel takes, from its coverage in [0, 1]."""
-    t = ((coverage - ALPHA[0]) / (ALPHA[1] - ALPHA[0])).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    critic: float = 0.0
 
 
 def coverage_loss(logit: Tensor, target: Tensor, weights: Weights) -> Tensor:
-    """Cross-entropy and the overlap of what is found with what is there."""
+    """Cross-entropy, and the overlap of what is found with what is there."""
     found = torch.sigmoid(logit)
     common = (found * target).sum(dim=(1, 2, 3)) + 20
     both = (found + target).sum(dim=(1, 2, 3)) / 2 + 20
@@ -77,6 +74,27 @@ def picture_loss(made: Tensor, clean: Tensor, target: Tensor, weights: Weights) 
             side = mask.narrow(axis, 1, mask.shape[axis] - 1)
             total = total + weights.edges / 3 * _mean(edge, side)
         gap, mask = functional.avg_pool2d(gap, 2), functional.avg_pool2d(mask, 2)
+    return total
+
+
+def composed_loss(mixed: Tensor, clean: Tensor, target: Tensor, weights: Weights) -> Tensor:
+    """What is seen in the end: what stayed of an electrode, and tints over larger squares.
+
+    Parameters
+    ----------
+    mixed, clean : torch.Tensor
+        (n, 3, h, w), the picture with the network's colours laid over it, and the truth.
+    target : torch.Tensor
+        (n, 1, h, w), where something lies.
+    weights : Weights
+    """
+    near = functional.max_pool2d(target, 7, 1, 3)
+    gap = mixed - clean
+    total = weights.composed * _mean(gap.abs().mean(dim=1, keepdim=True), near)
+    for side in _TONES:
+        share = functional.avg_pool2d(near, side)
+        tint = functional.avg_pool2d(gap * near, side).abs().mean(dim=1, keepdim=True)
+        total = total + weights.tone / len(_TONES) * tint.sum() / (share.sum() + 64 / side**2)
     return total
 
 

@@ -13,28 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .blocks import blocks, plain, start
+from .second import SecondLook
+
 #: Channels at strides 2, 4, 8, 16 and 32, and residual blocks on the way down and up.
 WIDTHS = (24, 48, 96, 128, 192)
 DOWN, UP = (0, 1, 2, 2, 2), (1, 2, 2, 2)
 #: The colour and how sure the network is that the pixel is covered.
 _OUTPUTS = 4
-
-
-class Block(nn.Module):
-    """Two convolutions beside the identity; the second starts at zero."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
-        nn.init.zeros_(self.second.weight)
-        for layer in (self.first, self.second):
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Of the same shape."""
-        return values + self.second(functional.relu(self.first(functional.relu(values))))
 
 
 class Translator(nn.Module):
@@ -46,6 +32,8 @@ class Translator(nn.Module):
         Channels at strides 2, 4, 8, …
     down, up : sequence of int
         Residual blocks per stride on the way down (the last is the deepest) and up.
+    second, second_blocks : sequence of int
+        Channels at strides 4, 8, … of a second look, and its blocks; none for no second look.
     """
 
     def __init__(
@@ -53,21 +41,22 @@ class Translator(nn.Module):
         widths: Sequence[int] = WIDTHS,
         down: Sequence[int] = DOWN,
         up: Sequence[int] = UP,
+        second: Sequence[int] = (),
+        second_blocks: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.stem = nn.Conv2d(12, widths[0], 3, padding=1)
-        self.encoder = nn.ModuleList(_blocks(w, n) for w, n in zip(widths, down, strict=True))
+        self.encoder = nn.ModuleList(blocks(w, n) for w, n in zip(widths, down, strict=True))
         pairs = list(zip(widths[:-1], widths[1:], strict=True))
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
         self.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
         self.fuse = nn.ModuleList(nn.Conv2d(2 * a, a, 1) for a, _ in pairs)
-        self.decoder = nn.ModuleList(_blocks(w, n) for w, n in zip(widths[:-1], up, strict=True))
+        self.decoder = nn.ModuleList(blocks(w, n) for w, n in zip(widths[:-1], up, strict=True))
         self.head = nn.Conv2d(widths[0], _OUTPUTS * 4, 3, padding=1)
         for layer in (self.stem, *self.shrink, *self.grow, *self.fuse):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
-            nn.init.zeros_(layer.bias)
-        nn.init.normal_(self.head.weight, std=1e-2)
-        nn.init.zeros_(self.head.bias)
+            start(layer)
+        plain(self.head, 1e-2)
+        self.second = SecondLook(second, second_blocks, widths[1]) if second else None
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The clean crop and the logit of coverage.
@@ -86,8 +75,9 @@ class Translator(nn.Module):
         """
         values = self.stem(functional.pixel_unshuffle(image - 0.5, 2))
         skips: list[Tensor] = []
-        for k, blocks in enumerate(self.encoder):
-            values = blocks(values)
+        known = values
+        for k, layer in enumerate(self.encoder):
+            values = layer(values)
             if k < len(self.shrink):
                 skips.append(values)
                 values = self.shrink[k](values)
@@ -95,8 +85,12 @@ class Translator(nn.Module):
             # Nearest neighbours: the blocks behind make it smooth, and every runtime is exact.
             above = functional.interpolate(self.grow[k](values), scale_factor=2.0, mode="nearest")
             values = self.decoder[k](self.fuse[k](torch.cat([skips[k], above], dim=1)))
-        made = functional.pixel_shuffle(self.head(functional.relu(values)), 2)
-        return made[:, :3] + 0.5, made[:, 3:]
+            known = values if k == 1 else known
+        drawn = functional.pixel_shuffle(self.head(functional.relu(values)), 2)
+        made, logit = drawn[:, :3] + 0.5, drawn[:, 3:]
+        if self.second is not None:
+            made = self.second(image, made, logit, known)
+        return made, logit
 
 
 class Exported(nn.Module):
@@ -110,7 +104,3 @@ class Exported(nn.Module):
         """The clean crop and its coverage, both in [0, 1]."""
         clean, coverage = self.network(image)
         return clean.clamp(0, 1), torch.sigmoid(coverage)
-
-
-def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(Block(width) for _ in range(count)))

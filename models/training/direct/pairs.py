@@ -17,6 +17,7 @@ from PIL import Image
 from ....eifer_addon.video.crop import Region
 from ...synthetic.drawn_electrodes import glue_on_portrait
 from ...synthetic.electrode_paint import Glued, paint
+from ...synthetic.loose_cables import add_loose_cables
 from ...synthetic.portraits import FIRST_TRAINING_SEED, electrode_pair
 
 #: Side of a stored pair in pixels: larger than the network's input, to leave room for shifts.
@@ -31,16 +32,41 @@ _HANDLES = (
     (159, 0.05, 0.008), (386, 0.05, 0.008), (145, 0.05, 0.006), (374, 0.05, 0.006),
     (152, 0.20, 0.030), (205, 0.12, 0.016), (425, 0.12, 0.016), (4, 0.10, 0.014),
 )  # fmt: skip
-#: Share of pairs with electrodes of many makes; the others wear those of the evaluation's painter,
-#: with other counts, places, sizes and colours.
-_MANY_MAKES = 0.45
-#: Of the latter, the share that wears all sixty.
+#: Of the evaluation's painter, the share that wears all sixty where not all electrodes are said to.
 _ALL = 0.5
 #: Changes of a picture, in 0 to 255, from which a shadow counts as covering, and until it is all.
 _CHANGED = (4, 10)
 #: Pairs of the list above that usually move alike.
 _TWINS = ((0, 1), (4, 5), (6, 7), (8, 9), (10, 11), (13, 14))
 _ALIKE = 0.65
+
+
+@dataclass(frozen=True)
+class Wear:
+    """What is worn in the pairs of a bank, as shares of them.
+
+    Attributes
+    ----------
+    many_makes : float
+        Electrodes of many makes; the others wear those of the evaluation's painter.
+    jittered : float
+        Of the latter, with other counts, places and sizes.
+    recoloured : float
+        Of the latter, with colours that the painter does not know.
+    loose : float
+        Bundles of cables that run past the face, besides.
+    """
+
+    many_makes: float = 0.45
+    jittered: float = 1.0
+    recoloured: float = 0.65
+    loose: float = 0.0
+
+
+#: All sixty electrodes, mostly as the evaluation's painter draws them: the hardest to see a face
+#: under.
+DENSE = Wear(many_makes=0.1, jittered=0.3, recoloured=0.25, loose=0.3)
+VALIDATED = Wear(many_makes=0.3, jittered=0.6, recoloured=0.3, loose=0.2)
 
 
 @dataclass(frozen=True)
@@ -81,26 +107,51 @@ class Portrait:
         return cls(tuple(levels), landmarks.astype(np.float64))
 
 
-def portrait_pair(portrait: Portrait, rng: np.random.Generator, *, plain: bool = False) -> Pair:
+def portrait_pair(
+    portrait: Portrait, rng: np.random.Generator, wear: Wear | None = None, *, plain: bool = False
+) -> Pair:
     """A pair from a portrait, different in every call.
 
     Parameters
     ----------
     portrait : Portrait
     rng : numpy.random.Generator
+    wear : Wear, optional
     plain : bool
         Do not change the face.
     """
+    wear = wear or Wear()
     base, places = view(portrait, rng, plain=plain)
-    if rng.uniform() < _MANY_MAKES:
+    if rng.uniform() < wear.many_makes:
         _, worn, changed = electrode_pair(base, places, rng)
-        return finished(base, worn, changed.astype(np.float32), places, rng)
-    glued = _jittered(glue_on_portrait(places, 60), rng)
-    drawn = paint(base, glued, FIRST_TRAINING_SEED + int(rng.integers(1 << 30)))
-    worn = _other_colours(drawn.image, drawn.coverage, rng)
-    change = np.abs(worn.astype(np.int16) - base).max(axis=-1)
-    covered = np.maximum(drawn.coverage, np.clip((change - _CHANGED[0]) / _CHANGED[1], 0, 1))
+        covered = changed.astype(np.float32)
+    else:
+        worn, covered = _painted(base, places, rng, wear)
+    if rng.uniform() < wear.loose:
+        drawn = add_loose_cables(worn, places, rng)
+        worn, covered = drawn.image, np.maximum(covered, drawn.coverage)
+        covered = np.maximum(covered, _shaded(worn, base))
     return finished(base, worn, covered, places, rng)
+
+
+def _painted(
+    base: np.ndarray, places: np.ndarray, rng: np.random.Generator, wear: Wear
+) -> tuple[np.ndarray, np.ndarray]:
+    """A picture with what the evaluation's painter draws, and how much of a pixel that takes."""
+    glued = glue_on_portrait(places, 60)
+    if rng.uniform() < wear.jittered:
+        glued = _jittered(glued, rng)
+    drawn = paint(base, glued, FIRST_TRAINING_SEED + int(rng.integers(1 << 30)))
+    worn = drawn.image
+    if rng.uniform() < wear.recoloured:
+        worn = _other_colours(worn, drawn.coverage, rng)
+    return worn, np.maximum(drawn.coverage, _shaded(worn, base))
+
+
+def _shaded(worn: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """How much a pixel counts as covered because it is changed: shadows."""
+    change = np.abs(worn.astype(np.int16) - base).max(axis=-1)
+    return np.asarray(np.clip((change - _CHANGED[0]) / _CHANGED[1], 0, 1), np.float32)
 
 
 def finished(
@@ -228,8 +279,6 @@ def _jittered(glued: Glued, rng: np.random.Generator) -> Glued:
 
 def _other_colours(worn: np.ndarray, coverage: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Electrodes, cables and tape of other colours than the painter knows."""
-    if rng.uniform() < 0.35:
-        return worn
     colour = worn.astype(np.float32) / 255
     mixed = np.abs(np.eye(3) + rng.normal(0, 0.35, (3, 3))).astype(np.float32)
     mixed /= mixed.sum(axis=1, keepdims=True)

@@ -20,18 +20,22 @@ from ..config import Config
 from ..export import export_onnx
 from ..resume import SeededSampler
 from .bank import Bank, make_bank
+from .composing import composed
 from .data import INPUT, Batch, Pairs, Settings, collate
-from .losses import Weights, opacity
-from .module import DirectTranslator
+from .losses import Weights
+from .module import DirectTranslator, Onlookers
 from .network import Exported, Translator
+from .pairs import DENSE, VALIDATED, Wear
 
 declare_operators()
 
 import lightning  # noqa: E402  (torchvision is found by Lightning and needs its operators declared)
 
 _WEIGHTS = (
-    "coverage", "dice", "covered", "outside", "edges", "points", "scores", "features",
+    "coverage", "dice", "covered", "outside", "edges", "composed", "tone", "points", "scores",
+    "features", "critic",
 )  # fmt: skip
+_ONLOOKERS = ("readers", "readers_from", "critics", "critic_from")
 _DATA = (
     "Made for this training: {pairs} pairs of {portraits} portraits of people who do not exist "
     "(faker-js/assets-person-portrait, CC0) with drawn electrodes, cables and tape, and {rendered} "
@@ -39,6 +43,8 @@ _DATA = (
     "of MediaPipe (Apache-2.0) see on the result is part of the loss, so that measures by these "
     "networks are not independent of the training."
 )
+#: A second look needs the first one's features at stride 4: so many widths it has at least.
+_DEEP = 3
 #: Pictures shown while it is trained.
 _SHOWN = 6
 #: Seeds of validation pairs are other ones than those of training.
@@ -82,9 +88,13 @@ class DirectData(lightning.LightningDataModule):
     def banks(self) -> list[Bank]:
         """What is trained on; made when it is not there yet."""
         data, made = self.config.data, []
-        for name, paths in (("pairs", self.train_paths), ("rendered", [])):
-            if count := int(data[name]):
-                made.append(self._bank(name, paths, count, self.config.seed))
+        wear = Wear(loose=float(data.get("loose", 0.0)))
+        for name, paths, worn in (
+            ("pairs", self.train_paths, wear), ("dense", self.train_paths, DENSE),
+            ("rendered", [], wear),
+        ):  # fmt: skip
+            if count := int(data.get(name, 0)):
+                made.append(self._bank(name, paths, count, self.config.seed, worn))
         return made
 
     def validation(self) -> Pairs:
@@ -94,13 +104,14 @@ class DirectData(lightning.LightningDataModule):
     def validation_bank(self) -> Bank:
         """What is validated with; made when it is not there yet."""
         count, seed = int(self.config.data["validation_pairs"]), self.config.seed + VALIDATION
-        return self._bank("validation", self.validation_paths, count, seed)
+        worn = VALIDATED if "dense" in self.config.data else Wear()
+        return self._bank("validation", self.validation_paths, count, seed, worn)
 
-    def _bank(self, name: str, paths: list[Path], count: int, seed: int) -> Bank:
+    def _bank(self, name: str, paths: list[Path], count: int, seed: int, wear: Wear) -> Bank:
         cache = str(self.config.data["cache"])
         root = Path(cache) if cache else cache_folder() / "translator_pairs"
         folder = root / f"{name}_{count}_{seed}"
-        return make_bank(folder, paths, count, seed, int(self.config.data["processes"]))
+        return make_bank(folder, paths, count, seed, int(self.config.data["processes"]), wear)
 
     def facts(self) -> Mapping[str, Any]:
         """What the data are, for a card."""
@@ -108,7 +119,8 @@ class DirectData(lightning.LightningDataModule):
         for path in self.train_paths:
             digest.update(path.read_bytes())
         facts = _DATA.format(
-            pairs=self.config.data["pairs"], portraits=len(self.train_paths),
+            pairs=int(self.config.data["pairs"]) + int(self.config.data.get("dense", 0)),
+            portraits=len(self.train_paths),
             rendered=self.config.data["rendered"],
         )  # fmt: skip
         split = {
@@ -155,10 +167,9 @@ class DirectTask:
         pairs = self.data.validation()
         batch: Batch = collate([pairs[k] for k in range(min(_SHOWN, len(pairs)))])
         with torch.no_grad():
-            made, logit = module(batch.occluded.to(module.device))
-        made, alpha = made.cpu(), opacity(torch.sigmoid(logit.cpu()))
-        composed = batch.occluded + alpha * (made - batch.occluded)
-        rows = torch.cat([batch.occluded, composed, made, batch.clean], dim=2)
+            made, logit = (one.cpu() for one in module(batch.occluded.to(module.device)))
+        mixed = composed(batch.occluded, made, torch.sigmoid(logit))
+        rows = torch.cat([batch.occluded, mixed, made, batch.clean], dim=2)
         sheet = torch.cat(list(rows), dim=2).permute(1, 2, 0).clamp(0, 1)
         return {"restored": np.asarray((sheet.numpy() * 255).round(), np.uint8)}
 
@@ -193,20 +204,30 @@ def build(config: Config) -> DirectTask:
         When its portraits cannot be used or its sizes do not fit.
     """
     model, loss, optimiser = config.model, config.loss, config.optimiser
-    widths, down, up = ([int(n) for n in model[key]] for key in ("widths", "down", "up"))
+    widths, down, up, second, second_blocks = (
+        [int(n) for n in model[key]] for key in ("widths", "down", "up", "second", "second_blocks")
+    )
     if not len(widths) == len(down) == len(up) + 1 or INPUT % 2 ** len(widths):
         raise EiferError(
             f"model.widths, model.down and model.up have {len(widths)}, {len(down)} and {len(up)} "
             "numbers.",
             "Give as many in model.down as in model.widths, and one fewer in model.up.",
         )
+    if len(second) != len(second_blocks) or (second and len(widths) < _DEEP):
+        raise EiferError(
+            f"model.second and model.second_blocks have {len(second)} and {len(second_blocks)} "
+            f"numbers, model.widths has {len(widths)}.",
+            f"Give as many in both, and at least {_DEEP} in model.widths for a second look.",
+        )
     data = DirectData(config)
     torch.manual_seed(config.seed)
+    seen = {name: int(loss[name]) for name in _ONLOOKERS}
     module = DirectTranslator(
-        Translator(widths, down, up), Weights(**{name: float(loss[name]) for name in _WEIGHTS}),
+        Translator(widths, down, up, second, second_blocks),
+        Weights(**{name: float(loss[name]) for name in _WEIGHTS}),
         learning_rate=float(optimiser["learning_rate"]),
         weight_decay=float(optimiser["weight_decay"]), warmup=int(optimiser["warmup"]),
-        steps=int(config.trainer["max_steps"]), readers=int(loss["readers"]),
-        readers_from=int(loss["readers_from"]), average=float(model["average"]),
+        steps=int(config.trainer["max_steps"]), onlookers=Onlookers(**seen),
+        average=float(model["average"]),
     )  # fmt: skip
     return DirectTask(config, module, data)
