@@ -143,11 +143,6 @@ def _chosen(rules: Reconstructor) -> Path:
             f"Several models were imported for {rules.title}: {', '.join(fits)}.",
             "Name one of them.",
         )
-    if rules.name == "encoder":  # our own, of which nobody else has a checkpoint
-        raise EiferError(
-            f"There is no network for the back end '{rules.name}' yet.",
-            f"Train one with 'eifer train {rules.name}' and name its file with --model.",
-        )
     raise EiferError(
         f"No checkpoint of {rules.title} has been imported.",
         f"Get {rules.checkpoint} from {rules.source}, and run "

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from eifer.eifer_addon.errors import EiferError
-from eifer.eifer_addon.files import set_user_folder
 from eifer.eifer_addon.heads.canonical import canonical_face
 from eifer.eifer_addon.video.landmarker import Face
 from eifer.models.reconstructors import encoder
@@ -68,12 +66,9 @@ def test_encoder_is_no_checkpoint_of_somebody_else():
     assert "encoder" not in reconstructors()
 
 
-def test_without_a_network_of_it_the_training_is_named(tmp_path):
-    if "encoder" in brought():
-        pytest.skip("the encoder's network comes with the add-on")
-    set_user_folder(tmp_path)
-    try:
-        with pytest.raises(EiferError, match="eifer train encoder"):
-            load_reconstructor("encoder")
-    finally:
-        set_user_folder(None)
+def test_its_network_comes_along_and_answers_in_its_space():
+    assert "encoder" in brought()
+    rules, network = load_reconstructor("encoder")
+    rows = network.run(np.full((2, 3, 256, 256), 0.5, np.float32))
+    assert rows.shape == (2, len(encoder.OUTPUTS))
+    assert rules.space == network.card.space == "arkit52"
