@@ -20,6 +20,7 @@ from ..heads.units import basis_name
 from ..progress import OnProgress
 from ..spaces import get_space
 from ..track import ExpressionTrack
+from .bridge import bridged, is_there
 from .face_tracks import FaceTrack
 from .film import Video
 from .fit import part_of
@@ -113,11 +114,12 @@ class Reconstruction:
         should_stop: Callable[[], bool] | None,
     ) -> ExpressionTrack:
         """The encoder's landmarks and scores in place of the first ones, and the fit on them."""
+        sought = bridged(faces)
         answered, n_done = answers(
-            video, faces, self.rules, self.network, self.options.workers,
+            video, sought, self.rules, self.network, self.options.workers,
             self.options.keep_going, on_progress, should_stop,
         )  # fmt: skip
-        read = read_anew(part_of(faces, 0, n_done), answered)
+        read = read_anew(part_of(faces, 0, n_done), answered, part_of(sought, 0, n_done))
         track = fitted(read, self.given, self.options, None)
         about = provenance(self.rules, self.network) | dict(track.provenance)
         return replace(track, provenance=about)
@@ -129,15 +131,23 @@ class Reconstruction:
         return retarget(track, str(self.options.space), source_head=self.head)
 
 
-def read_anew(faces: FaceTrack, answered: Rows) -> FaceTrack:
-    """A face with landmarks and scores of our own encoder, where it gave some."""
+def read_anew(faces: FaceTrack, answered: Rows, sought: FaceTrack | None = None) -> FaceTrack:
+    """A face with landmarks and scores of our own encoder, where it gave some.
+
+    `sought` has places for frames in which the face was not seen at first; those stay gaps in which
+    the encoder sees none there either.
+    """
+    sought = faces if sought is None else sought
     points = encoder.landmarks_back(answered.outputs, answered.crops).astype(np.float32)
+    kept = ~faces.is_gap[answered.rows] | is_there(sought.landmarks[answered.rows], points)
+    rows, points = answered.rows[kept], points[kept]
     landmarks, scores = np.array(faces.landmarks), np.array(faces.blendshapes)
-    boxes, rows = np.array(faces.boxes), answered.rows
-    landmarks[rows], scores[rows] = points, answered.outputs[:, : encoder.N_SCORES]
+    boxes, presence = np.array(faces.boxes), np.array(faces.presence)
+    landmarks[rows], scores[rows] = points, answered.outputs[kept, : encoder.N_SCORES]
     flat = points[..., :2]
     boxes[rows] = np.concatenate([flat.min(axis=1), flat.max(axis=1)], axis=1)
-    return replace(faces, landmarks=landmarks, blendshapes=scores, boxes=boxes)
+    presence[rows] = sought.presence[rows]
+    return replace(faces, landmarks=landmarks, blendshapes=scores, boxes=boxes, presence=presence)
 
 
 def smoothed(track: ExpressionTrack, is_cut: np.ndarray, seconds: float) -> ExpressionTrack:
