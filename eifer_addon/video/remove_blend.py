@@ -22,17 +22,18 @@ SIZE = 256
 CROP_SCALE = 1.6
 #: Coverage from which on a pixel begins to be replaced, and from which on it wholly is.
 _FROM, _WHOLLY = 0.25, 0.6
-#: The network's pixels by which what is replaced reaches beyond what is covered: blurred edges and
-#: the darkest part of shadows.
-_REACH = 5
+#: The window (network's pixels) in which what is replaced reaches beyond what is covered: blurred
+#: edges. Wider ones cost more of the skin between electrodes than they hide.
+_REACH = 3
 #: The window (network's pixels, halved) in which the light beside a patch is compared, how far from
 #: the patch that begins (network's pixels), and a usual difference of light, in 0 to 255.
 _LIGHT_WINDOW, _SHY, _USUAL_LIGHT = 11, 9, 14.0
 #: Windows of the two bands of grain, in the picture's pixels, and the most that is added.
 _FINE, _COARSE, _MOST_GRAIN = 3, 7, 6.0
 #: Blocks of so many pixels tell the grain, at least so many of them, so many pixels from a patch;
-#: the quieter ones count, because outlines and hair are no grain.
-_BLOCK, _FEWEST, _GRAIN_AWAY, _QUIET = 4, 24, 13, 0.4
+#: the quietest ones count, because outlines, hair and wrinkles are no grain. Of grain alone, they
+#: have so much of the mean.
+_BLOCK, _FEWEST, _GRAIN_AWAY, _QUIET, _OF_MEAN = 4, 24, 13, 0.1, 0.8
 _MARGIN = 24
 _TILE = 512
 _LEAST_ALPHA = 1 / 255
@@ -238,7 +239,7 @@ def _usual(values: np.ndarray, where: np.ndarray) -> float | None:
     if is_there.sum() < _FEWEST:
         return None
     strength = np.abs(values[whole]).reshape(blocks).mean(axis=(1, 3))
-    return float(np.quantile(strength[is_there], _QUIET))
+    return float(np.quantile(strength[is_there], _QUIET)) / _OF_MEAN
 
 
 def _resized(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

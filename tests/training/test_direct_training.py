@@ -80,7 +80,7 @@ def test_the_composed_picture_is_what_the_run_time_composes() -> None:
     assert wanted.min() < 0.1
     assert wanted.max() > 0.9
     rim = slice(3, -3)  # padded otherwise, where nothing comes to lie
-    found = opacity(coverage)[0, 0].numpy()
+    found = opacity(coverage, 3)[0, 0].numpy()
     np.testing.assert_allclose(found[rim, rim], wanted[rim, rim], atol=1e-6)
     image, made = torch.rand(2, 1, 3, 256, 256)
     mixed = composed(image, made, torch.ones(1, 1, 256, 256))

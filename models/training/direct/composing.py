@@ -1,6 +1,7 @@
 """Where the network's colours replace the picture's, and what free colours say of covered places.
 
-The same rules as at run time (`eifer_addon.video.remove_blend`), so that losses see what users see.
+The same rules as at run time (`eifer_addon.video.remove_blend`), so that losses see what users see,
+but for a wider reach: colours are to be right a little beyond where they are needed.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: How coverage becomes opacity, as `remove_blend.alpha_of` does it: coverage from which a pixel is
-#: replaced a little and wholly, and the window in which it reaches beyond what is covered.
+#: Coverage from which a pixel is replaced a little and wholly, and the window in which that reaches
+#: beyond what is covered.
 RAMP, REACH = (0.25, 0.6), 5
 #: Halvings of the picture while colours are spread.
 _LEVELS = 5
 _LEAST = 1e-4
 
 
-def opacity(coverage: Tensor) -> Tensor:
+def opacity(coverage: Tensor, reach: int = REACH) -> Tensor:
     """How much of the network's colour a pixel (n, 1, h, w) takes, from its coverage in [0, 1]."""
     low, high = RAMP
-    reached = functional.max_pool2d(coverage, REACH, 1, REACH // 2)
+    reached = functional.max_pool2d(coverage, reach, 1, reach // 2)
     rising = ((reached - low) / (high - low)).clamp(0, 1)
     soft = _mean3(rising * rising * (3 - 2 * rising))
     return torch.maximum(soft, ((coverage - low) / (high - low)).clamp(0, 1))
