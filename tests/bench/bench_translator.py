@@ -1,7 +1,10 @@
 """What the translator leaves of drawn electrodes on portraits it was never trained on; its speed.
 
 python tests/bench/bench_translator.py [--counts 16 32 60] [--seeds 1 2 3] [--every 1]
-    [--model FILE] [--pictures FOLDER] [--json FILE]
+    [--model FILE] [--pictures FOLDER] [--json FILE] [--split validation] [--people SEED]
+
+What is tried out while a network is made is measured with ``--split validation``; the test
+portraits are for the one that is shipped.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +28,20 @@ from eifer.eifer_addon.evaluation.emotions import EmotionClassifier
 from eifer.eifer_addon.evaluation.portraits import (
     Outcome,
     Portrait,
+    compare,
     outcomes,
     read_portraits,
     tables,
 )
+from eifer.eifer_addon.spaces import ARKIT_NAMES
 from eifer.eifer_addon.video.crop import sample
 from eifer.eifer_addon.video.landmarker import FaceLandmarker
 from eifer.eifer_addon.video.remove_blend import cut, face_region
 from eifer.eifer_addon.video.remove_cleaner import FrameCleaner
 from eifer.models.synthetic.drawn_electrodes import draw_on_portrait
+from eifer.models.synthetic.frames import FrameRenderer
 from eifer.models.synthetic.portraits import portrait_split
+from eifer.models.synthetic.subject import draw_subject
 from eifer.models.translator import DEFAULT, Translator, load_translator
 
 ROWS = (
@@ -55,6 +63,9 @@ ROWS = (
     ("likeness_outside", "SSIM of what was not covered, restored", ".4f"),
     ("unchanged_outside", "pixels not covered that are the same to the bit", ".1%"),
 )
+
+
+_SMILE = ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight")
 
 
 def cleaner_of(translator: Translator, landmarker: FaceLandmarker):  # type: ignore[no-untyped-def]
@@ -123,6 +134,54 @@ def pictures(
         Image.fromarray(np.concatenate(rows[k : k + 4])).save(folder / f"sheet_{k // 4:02d}.png")
 
 
+def people(
+    translator: Translator, seed: int, count: int = 6, frames: int = 10
+) -> list[list[float]]:
+    """Rendered people who smile wider and wider with both schemes on, a row of the table each."""
+    landmarker, rows = FaceLandmarker(), []
+    smile = [ARKIT_NAMES.index(name) for name in _SMILE]
+    for index in range(count):
+        renderer = FrameRenderer(draw_subject(seed, index), "both", 286)
+        cleaner = FrameCleaner(translator, landmarker)
+        shots, seen = [], []
+        for k in range(frames):
+            values = np.zeros(len(ARKIT_NAMES), np.float32)
+            values[smile] = 0.8 * k / (frames - 1)
+            turned = np.array([0, 0.02 * k, 0, 0, 0, 0.0])
+            clean, worn, covered = renderer.frame(values, turned, number=k)
+            restored = cleaner(worn).image
+            shots.append((clean.astype(int), restored.astype(int), covered))
+            faces = [
+                landmarker.detect(one, max_faces=1, refine=1) for one in (clean, worn, restored)
+            ]
+            if faces[0]:
+                seen.append([compare(faces[0][0], one[0] if one else None) for one in faces[1:]])
+        found = [restored for _, restored in seen if not restored.lost]
+        moved = [
+            np.abs(now[which] - then[which])[now[2] & then[2]].mean()
+            for which in (0, 1) for then, now in pairwise(shots)
+        ]  # fmt: skip
+        half = len(moved) // 2
+        rows.append([
+            float(np.mean([worn.lost for worn, _ in seen])), 1 - len(found) / len(seen),
+            float(np.mean([one.smile for one in found])),
+            float(np.mean([one.scores for one in found])),
+            float(np.mean(moved[:half])), float(np.mean(moved[half:])),
+        ])  # fmt: skip
+    return rows
+
+
+def show_people(rows: Sequence[Sequence[float]]) -> None:
+    """Print a table of `people`."""
+    titles = ("lost, with electrodes", "lost, restored", "mouthSmile off by", "scores off by",
+              "colours change per frame, clean", "the same, restored")  # fmt: skip
+    print(f"\n| person | {' | '.join(titles)} |\n|---|" + "---:|" * len(titles))
+    for name, row in [*enumerate(rows, 1), ("mean", np.mean(rows, axis=0))]:
+        shares, rest = row[:2], row[2:]
+        cells = [*(f"{v:.0%}" for v in shares), *(f"{v:.3f}" for v in rest[:2])]
+        print(f"| {name} | {' | '.join([*cells, *(f'{v:.1f}' for v in rest[2:])])} |")
+
+
 def test_translator() -> None:
     data = find_test_data()
     if data is None or not DEFAULT.is_file():
@@ -142,17 +201,23 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every n-th portrait")
     parser.add_argument("--model", type=Path, default=DEFAULT)
     parser.add_argument("--pictures", type=Path, help="folder for sheets of pictures")
+    parser.add_argument("--people", type=int, help="rendered people of this seed as well")
+    parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--json", type=Path, help="the table as JSON")
     options = parser.parse_args()
     data = find_test_data()
     if data is None:
         sys.exit("The shared test data is missing; name it with EIFER_TEST_DATA.")
-    paths = portrait_split(sorted((data / "images" / "faker_CC0").rglob("*.jpg")))[2]
+    parts = portrait_split(sorted((data / "images" / "faker_CC0").rglob("*.jpg")))
+    paths = parts[1 if options.split == "validation" else 2]
     portraits = read_portraits(paths[:: options.every], FaceLandmarker())
     print(f"{len(portraits)} of {len(paths[:: options.every])} portraits show a face.")
     translator = load_translator(options.model)
     print(f"{speed(translator, portraits[0]):.1f} crops a second on one thread")
-    values = show(judge(portraits, translator, data, options.counts, options.seeds))
+    if options.people is not None:
+        show_people(people(translator, options.people))
+    results = judge(portraits, translator, data, options.counts, options.seeds)
+    values = show(results) if results else {}
     if options.json:
         options.json.write_text(json.dumps(values, indent=1), encoding="utf-8")
     if options.pictures:
