@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..eifer_addon.scene import muscle_map
 from ..eifer_addon.scene.muscle_activity import has_activity
 from ..eifer_addon.scene.takes import current_take
 from .base import OperatorResult, guarded, in_object_mode
+
+#: On a scene: its views show colours for the map's sake.
+_TURNED = "eifer_map_turned_views"
 
 
 class EIFER_OT_show_muscle_map(bpy.types.Operator):
@@ -37,6 +42,7 @@ class EIFER_OT_show_muscle_map(bpy.types.Operator):
         assert obj is not None
         show = not muscle_map.is_shown(obj)
         muscle_map.show_map(context, obj, show=show)
+        _colour_views(context, show=show)
         take = current_take(obj)
         if show and take is not None and not has_activity(obj):
             self.report(
@@ -44,3 +50,19 @@ class EIFER_OT_show_muscle_map(bpy.types.Operator):
                 f"The take '{take.name}' holds no muscle activity; import its recording again to "
                 "see it on the map.",
             )
+
+
+def _colour_views(context: bpy.types.Context, *, show: bool) -> None:
+    """Let solid views show colours, which the map is made of, and turn them back afterwards."""
+    scene: Any = context.scene
+    before, after = ("MATERIAL", "VERTEX") if show else ("VERTEX", "MATERIAL")
+    others = any(muscle_map.is_shown(obj) for obj in scene.objects if obj.type == "MESH")
+    if not show and (others or not scene.pop(_TURNED, False)):
+        return
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            shading = area.spaces.active.shading if area.type == "VIEW_3D" else None
+            if shading is not None and shading.type == "SOLID" and shading.color_type == before:
+                shading.color_type = after
+                if show:
+                    scene[_TURNED] = True

@@ -223,8 +223,9 @@ def _with_patch(
     for name in (*(WEIGHT + muscle for muscle in muscles), COVERED, *_TIES):
         fine = nodes.without(fine, name)
     replaced = nodes.attribute(REFINED, "BOOLEAN")
-    rest = nodes.out("GeometryNodeDeleteGeometry", head, replaced, mode="ONLY_FACE", domain="FACE")
-    # What is linked last comes first: the head's own vertices keep their numbers.
+    rest = nodes.out("GeometryNodeDeleteGeometry", head, replaced, mode="EDGE_FACE", domain="FACE")
+    # What is linked last comes first: the head's own vertices keep their numbers. Their edges go,
+    # which a viewport would draw over the face of a chosen head.
     joined = nodes.out("GeometryNodeJoinGeometry", fine)
     nodes.tree.links.new(rest, joined.node.inputs[0])
     shading = nodes.tree.nodes.new("GeometryNodeSetMeshNormal")
