@@ -11,8 +11,11 @@ from .muscle_analysis_compare import summary_of
 from .muscle_analysis_sides import WHOLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .muscle_analysis import MuscleAnalysis
     from .muscle_analysis_delay import Delays
+    from .muscle_analysis_moves import Movement
 
 _MOST_LEFT_OUT = 12
 
@@ -100,21 +103,32 @@ def delay_sentence(found: MuscleAnalysis) -> str:
             f"found by the curves; {_delay_words(delays)} are left."
         )
     else:
-        text = f"The face follows the muscles by {_delay_words(delays)}."
+        text = (
+            f"The face follows the muscles by {_delay_words(delays)}: the electro-mechanical delay."
+        )
     if behind is None or behind is delays or behind.common_ms is None:
         return text
+    later = "after" if behind.common_ms >= 0 else "before"
     return (
-        f"{text} The prediction lies {number(behind.common_ms, '+.0f')} ms from the measured "
-        "activity, which was taken off before both were compared."
+        f"{text} The predicted curves lay {number(abs(behind.common_ms), '.0f')} ms {later} the "
+        "measured ones; both were compared without this shift."
     )
 
 
 def _delay_words(delays: Delays) -> str:
     value = f"{number(delays.common_ms, '.0f')} ms"
     if delays.interval_ms is not None:
-        value += f" (95 % {number(delays.interval_ms[0], '.0f')} to "
+        value += f" (95 % interval {number(delays.interval_ms[0], '.0f')} to "
         value += f"{number(delays.interval_ms[1], '.0f')})"
     return f"{value}, by {sum(delay.reliable for delay in delays.muscles)} muscles"
+
+
+def numbered(movements: Sequence[Movement]) -> list[str]:
+    """Movements with their numbers, those of one name together: ``"3, 7 happy"``."""
+    places: dict[str, list[int]] = {}
+    for place, move in enumerate(movements, 1):
+        places.setdefault(move.name, []).append(place)
+    return [f"{', '.join(map(str, found))} {name}" for name, found in places.items()]
 
 
 def summary_sentence(found: MuscleAnalysis) -> str:
@@ -130,8 +144,9 @@ def summary_sentence(found: MuscleAnalysis) -> str:
     )
     if summary.n_onsets:
         text += (
-            f"; onset error {number(summary.onset_error_ms[0], '.0f')} ms (median; half the "
-            f"quartile range {number(summary.onset_error_ms[1], '.0f')} ms; n = {summary.n_onsets})"
+            f"; onset error, median {number(summary.onset_error_ms[0], '.0f')} ms (half the "
+            f"interquartile range {number(summary.onset_error_ms[1], '.0f')} ms; "
+            f"n = {summary.n_onsets} onsets)"
         )
     return text + "."
 

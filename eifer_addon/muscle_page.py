@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from . import muscle_page_parts as parts
 from .figures import FAINT, HAIR, INK, SIDE_COLOURS, STYLE, WARNING, need_matplotlib, new_figure
 from .files import atomic_path
-from .muscle_analysis_words import caption_facts, delay_sentence, number, summary_sentence
+from .muscle_analysis_words import (
+    caption_facts,
+    delay_sentence,
+    number,
+    numbered,
+    summary_sentence,
+)
 
 if TYPE_CHECKING:
     from .muscle_analysis import MuscleAnalysis
@@ -19,8 +25,6 @@ _LEFT, _RIGHT = 0.06, 0.95
 #: Characters of the caption's font that fit the page.
 _LINE = 150
 _SENTENCE = 134
-#: Curves of more movements than this are listed without their names.
-_MOST_NAMED = 40
 
 
 def write_page(path: str | Path, found: MuscleAnalysis, *, overwrite: bool = True) -> Path:
@@ -83,17 +87,19 @@ def _header(figure: Any, found: MuscleAnalysis) -> None:
                 va="center")  # fmt: skip
     facts = caption_facts(found)
     line = f"{found.name}  ·  {facts['frames']} frames at {found.comparison.paired.rate_hz:.4g} Hz"
+    line += f"  ·  {len(found.comparison.movements)} movements"
     if found.measured is not None and found.about.get("recording"):
         line += f"  ·  {found.about['recording']}"
     figure.text(_LEFT, 0.9525, line, fontsize=8, color=FAINT, va="center")
     if facts["simulated"]:
-        figure.text(_RIGHT, 0.969, "Simulated, not measured on a person", fontsize=8, ha="right",
-                    va="center", color=INK, bbox={
+        figure.text(_RIGHT - 0.006, 0.969, "Simulated, not measured on a person", fontsize=8,
+                    ha="right", va="center", color=INK, bbox={
                         "boxstyle": "round,pad=0.45", "facecolor": WARNING, "edgecolor": "none",
                         "alpha": 0.55})  # fmt: skip
     _rule(figure, 0.941)
     sentence = delay_sentence(found) + " " + summary_sentence(found) if found.measured else ""
     if sentence:
+        sentence = sentence.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
         figure.text(_LEFT, 0.937, textwrap.fill(sentence, _SENTENCE), fontsize=6.8, va="top",
                     linespacing=1.25)  # fmt: skip
 
@@ -123,9 +129,7 @@ def _movement_list(figure: Any, found: MuscleAnalysis, y: float) -> None:
         listed = f"{len(moves)} movements were found in the curves." if moves else "No movement."
         figure.text(_LEFT, y, listed, fontsize=5.6, color=FAINT, va="top")
         return
-    listed = "   ".join(f"{k} {move.label}" for k, move in enumerate(moves[:_MOST_NAMED], 1))
-    listed += f"   and {len(moves) - _MOST_NAMED} more" if len(moves) > _MOST_NAMED else ""
-    lines = textwrap.wrap(listed, 178)[:2]
+    lines = textwrap.wrap("   ".join(numbered(moves)), 178, max_lines=2, placeholder=" …")
     figure.text(_LEFT, y, "\n".join(lines), fontsize=5.6, color=FAINT, va="top", linespacing=1.35)
 
 
@@ -150,7 +154,9 @@ def caption(found: MuscleAnalysis) -> str:
             "(c) Per muscle and side: Spearman's ρ, symmetric mean absolute percentage error of "
             "the envelopes (0 to 200 %), root mean square error with the gain, and "
             "electro-mechanical delay (dashed: common to all); hollow: the muscle was not measured "
-            "to act. (d) Asymmetry of the mean activity while a muscle acts; red: predicted, "
+            "to act. The delay runs from a muscle's signal to the movement of the skin; it is not "
+            "the offset of the clocks, between the film's time and the recording's. "
+            "(d) Asymmetry of the mean activity while a muscle acts; red: predicted, "
             f"grey: measured. Intervals: 95 %, block bootstrap, {choices.get('draws', 1000)} draws."
         )
     else:

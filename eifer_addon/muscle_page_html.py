@@ -19,6 +19,7 @@ from .muscle_analysis_words import (
     caption_facts,
     delay_sentence,
     number,
+    numbered,
     summary_sentence,
 )
 
@@ -120,7 +121,7 @@ def _figures(found: MuscleAnalysis) -> Iterable[str]:
     """Each part of the page as a picture of its own, large enough to read."""
     n = len(found.comparison.paired.times)
     moves = found.comparison.movements
-    listed = ", ".join(f"{k} {move.label}" for k, move in enumerate(moves, 1))
+    listed = "; ".join(numbered(moves))
     line = (
         "Line: predicted from the face, with the gain of each muscle; area: envelope of the "
         "surface EMG"

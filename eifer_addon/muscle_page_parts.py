@@ -29,6 +29,8 @@ _HALO = {"boxstyle": "round,pad=0.12", "facecolor": "white", "alpha": 0.7, "line
 _ABOVE_IN = 0.14
 _BANDS = ("#f2f2f2", "#e9e9e9")
 _FACE_ASPECT = 1.28
+#: Numbers of movements stand so far apart, as a part of the curves' width.
+_NUMBER_APART = 0.036
 #: Movements that are drawn as faces, at most.
 MOST_FACES = 8
 
@@ -105,7 +107,7 @@ def _bands(axes: Any, found: MuscleAnalysis, rows: int) -> None:
     for k, move in enumerate(found.comparison.movements, 1):
         axes.axvspan(move.start_s, move.stop_s, color=_BANDS[k % 2], linewidth=0, zorder=0)
         middle = (move.start_s + move.stop_s) / 2
-        if middle - last > 0.022 * span:
+        if middle - last > _NUMBER_APART * span:
             axes.text(middle, 1.08, str(k), ha="center", va="bottom", fontsize=5.2, color=FAINT)
             last = middle
     axes.set_ylim(-rows + 0.9, 1.05)

@@ -60,15 +60,15 @@ def delay_of_people(people: int) -> None:
 
 def delay_of_films() -> None:
     """Films that are late by a delay that is the same for all muscles."""
-    print("seconds  late ms  found ms  s of work")
+    print("seconds  late ms  found ms  processor s")
     for seed, late_s in enumerate((0.045, 0.075, 0.115, 0.14)):
         for seconds in (20.0, 60.0):
             recording, truth = simulated(seed, seconds)
             measured = api.to_activity(recording)
             film = seen_in_a_film(truth, late_s, seed=seed)
-            began = time.perf_counter()
+            began = time.process_time()
             found = compare_activities(film, measured)
-            spent = time.perf_counter() - began
+            spent = time.process_time() - began
             common = (found.delays.common_ms if found.delays else None) or float("nan")
             print(f"{seconds:7.0f}  {1e3 * late_s:7.0f}  {common:8.1f}  {spent:.2f}")
 
