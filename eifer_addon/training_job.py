@@ -71,6 +71,11 @@ def workshop(name: str) -> Path:
     return models_folder() / _WORKSHOP / name
 
 
+def explains(quality: float) -> str:
+    """What a validated share of explained movement means, in words."""
+    return f"explains {max(0.0, quality):.0%} of held-out clips"
+
+
 class TrainingJob:
     """A training in a child process; nothing here blocks.
 
@@ -87,7 +92,8 @@ class TrainingJob:
     note : str
         What happened last: resumed, memory ran out, stopping.
     made : dict
-        ``name``, ``path``, ``metrics``, ``steps`` and ``seconds``, once it is done.
+        ``name``, ``path``, ``metrics``, ``steps`` and ``seconds``, once it is done; in ``before``
+        the metrics of the model that it began from.
 
     Raises
     ------
@@ -136,11 +142,15 @@ class TrainingJob:
 
     def describe(self) -> str:
         """One line about how far it is."""
-        from ..models.training.progress import Progress
+        from ..models.training.progress import spell
 
         if not self.progress:
             return "Starting"
-        return Progress.from_document(self.progress).describe().capitalize()
+        best, eta = self.progress["best"], self.progress["eta_s"]
+        parts = [f"Step {self.progress['step']} of {self.progress['total']}"]
+        parts += [explains(best)] if best is not None else []
+        parts += [f"{spell(eta)} left"] if eta is not None and self.share < 1 else []
+        return ", ".join(parts)
 
     def finish(self) -> None:
         """End the training after its present step and keep the best so far; does not wait."""

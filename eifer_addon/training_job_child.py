@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from .processes import Parent
 
 if TYPE_CHECKING:
     from ..models.training.callbacks import Stop
+    from ..models.training.config import Config
+    from ..models.training.task import Task
 
 _LOOK_S = 0.2
 
@@ -47,14 +49,14 @@ def _train(asked: Mapping[str, Any], parent: Parent) -> dict[str, Any]:
     config = load_config(asked["task"], None, asked["settings"]).with_values(
         {"data.folders": [asked["data"]], "export.name": asked["name"]}
     )
-    stop, out = Stop(), Path(asked["out"])
+    stop, out, build = Stop(), Path(asked["out"]), found_by_name(asked["build"])
     threading.Thread(target=_listen, args=(parent, stop), daemon=True).start()
 
     def told(progress: Any) -> None:
         parent.send({"progress": progress.as_document()}, droppable=not progress.note)
 
     choices: dict[str, Any] = {
-        "on_progress": told, "stop": stop, "build": found_by_name(asked["build"]),
+        "on_progress": told, "stop": stop, "build": build,
         "command": ["eifer", "train", asked["task"], "--data", asked["data"], "--out", str(out)],
     }  # fmt: skip
     try:
@@ -63,13 +65,30 @@ def _train(asked: Mapping[str, Any], parent: Parent) -> dict[str, Any]:
         result = train(config, out, resume=False, **choices)
     if result.model is None:
         raise EiferError("The training was ended from outside.", "Start it again to go on.")
+    before = _before(config, build)
     final = models_folder() / f"{asked['name']}.onnx"
     with atomic_path(final) as temporary:
         temporary.write_bytes(result.model.read_bytes())
     return {
         "name": asked["name"], "path": str(final), "metrics": dict(result.metrics),
         "steps": result.steps, "seconds": result.seconds, "notes": list(result.notes),
+        "before": before,
     }  # fmt: skip
+
+
+def _before(config: Config, build: Callable[[Config], Task]) -> dict[str, float]:
+    """What is validated of the model that the training began from; empty where it began anew."""
+    import lightning.pytorch as pl
+
+    task = build(config)
+    if not getattr(task, "started_from", ""):
+        return {}
+    trainer = pl.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        enable_checkpointing=False,
+    )  # fmt: skip
+    found = trainer.validate(task.module, datamodule=task.data, verbose=False)
+    return {name: float(value) for name, value in found[0].items()}
 
 
 def _listen(parent: Parent, stop: Stop) -> None:

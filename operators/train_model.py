@@ -9,6 +9,7 @@ import bpy
 
 from ..eifer_addon.errors import EiferError
 from ..eifer_addon.scene.controls import head_of
+from ..eifer_addon.scene.edits import remake_take
 from ..eifer_addon.scene.keyframes import is_take
 from ..eifer_addon.scene.playing_takes import play_take
 from ..eifer_addon.scene.preferences import torch_python
@@ -21,7 +22,13 @@ from ..eifer_addon.scene.training_settings import (
     show_running,
     training_of,
 )
-from ..eifer_addon.training_job import TrainingJob, TrainingRequest, checked_name, workshop
+from ..eifer_addon.training_job import (
+    TrainingJob,
+    TrainingRequest,
+    checked_name,
+    explains,
+    workshop,
+)
 from .base import CANCELLED, PASSING, RUNNING, OperatorResult, guarded
 
 _TICK_S, _LOOK_S = 0.25, 0.1
@@ -37,6 +44,7 @@ class EIFER_OT_train_model(bpy.types.Operator):
         "Learn from this session how the subject's muscles move the face, with the Python that the "
         "preferences name; Blender goes on meanwhile, and ESC keeps the best so far"
     )
+    bl_options = {"UNDO"}
 
     subject: bpy.props.StringProperty(
         name="Subject", description="Name of the model; the panel's when empty"
@@ -78,7 +86,7 @@ class EIFER_OT_train_model(bpy.types.Operator):
         try:
             while self.job.poll() == "running":
                 time.sleep(_LOOK_S)
-            self._finish()
+            self._finish(context)
         finally:
             self.job.close()
 
@@ -100,7 +108,11 @@ class EIFER_OT_train_model(bpy.types.Operator):
             f"model.name={settings.network}", f"trainer.max_minutes={settings.minutes:g}",
             "data.split_by=movement", "data.test_share=0.0", *self.settings.split(),
         )  # fmt: skip
-        self.scene = context.scene.name
+        # The operator outlives undo steps, which make bpy's objects anew.
+        self.scene, self.head, self.take = (
+            context.scene.name, head_of(context.object).name, session.emg.name
+        )  # fmt: skip
+        self.told = ""
         self.job = TrainingJob(TrainingRequest(name, str(data), settings=wanted, python=python))
         settings.result = f"{n_clips} clips of this session"
 
@@ -114,12 +126,14 @@ class EIFER_OT_train_model(bpy.types.Operator):
         if self.job.poll() == "running":
             text = self.job.describe()
             show_running(self.job.share, text, self.job.note)
-            context.workspace.status_text_set(f"Training: {text}. ESC keeps the best so far.")
-            _redraw(context)
+            if text + self.job.note != self.told:
+                self.told = text + self.job.note
+                context.workspace.status_text_set(f"Training: {text}. ESC keeps the best so far.")
+                _redraw(context)
             return PASSING
-        return self._end(context, guarded(self, self._finish))
+        return self._end(context, guarded(self, lambda: self._finish(context)))
 
-    def _finish(self) -> None:
+    def _finish(self, context: bpy.types.Context) -> None:
         scene = bpy.data.scenes.get(self.scene)
         settings = training_of(scene) if scene is not None else None
         try:
@@ -133,6 +147,18 @@ class EIFER_OT_train_model(bpy.types.Operator):
         if settings is not None:
             settings.result, settings.made = text, made["name"]
         self.report({"INFO"}, text)
+        if not is_better(made):
+            self.report({"WARNING"}, "It is no better than the model that it began from")
+        elif settings is not None and settings.use:
+            self._use(context, made["name"])
+
+    def _use(self, context: bpy.types.Context, model: str) -> None:
+        """Make the keys of the EMG take again; the model is good even where they cannot be."""
+        obj, take = bpy.data.objects.get(self.head), bpy.data.actions.get(self.take)
+        try:
+            use_model(context, obj, take, model)
+        except EiferError as error:
+            self.report({"WARNING"}, f"The take '{self.take}' is as it was: {error}")
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Clean up when Blender itself ends the operator; the checkpoint is kept."""
@@ -168,23 +194,46 @@ class EIFER_OT_use_trained_model(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Let the head play the EMG take, and make its keys again."""
         obj, emg = head_of(context.object), session_of(context.scene).emg
-        if current_take(obj) != emg:
-            play_take(obj, emg)
-        return set(bpy.ops.eifer.edit_take(model=self.model))
+        return guarded(self, lambda: use_model(context, obj, emg, self.model))
 
 
 CLASSES = (EIFER_OT_train_model, EIFER_OT_use_trained_model)
+
+
+def use_model(
+    context: bpy.types.Context, obj: bpy.types.Object | None, take: bpy.types.Action | None,
+    model: str,
+) -> None:  # fmt: skip
+    """Let a head play a take, and make its keys again with a model, trained anew or not.
+
+    Raises
+    ------
+    EiferError
+        When head or take are gone, or the recording behind the take is.
+    """
+    if obj is None or take is None:
+        raise EiferError("The head or its EMG take is gone.", "Undo, or import it again.")
+    if current_take(obj) != take:
+        play_take(obj, take)
+    remake_take(context, obj, model=model, any_model=True)
 
 
 def words_of(made: dict[str, Any]) -> str:
     """What came of a training, for a person."""
     from ..models.training.progress import spell
 
-    quality = made["metrics"].get(_QUALITY)
-    explains = (
-        f", explains {max(0.0, quality):.0%} of held-out clips" if quality is not None else ""
-    )
-    return f"Trained '{made['name']}' in {spell(made['seconds'])}{explains}"
+    quality, before = (made.get(part, {}).get(_QUALITY) for part in ("metrics", "before"))
+    words = f"Trained '{made['name']}' in {spell(made['seconds'])}"
+    if quality is None:
+        return words
+    words = f"{words}, {explains(quality)}"
+    return words if before is None else f"{words} ({max(0.0, before):.0%} before)"
+
+
+def is_better(made: dict[str, Any]) -> bool:
+    """Whether a training was of use, as far as the held-out clips tell."""
+    quality, before = (made.get(part, {}).get(_QUALITY) for part in ("metrics", "before"))
+    return quality is None or before is None or quality > before
 
 
 def has_torch() -> bool:

@@ -14,7 +14,7 @@ from .takes import takes_of
 from .training_settings import running, training_of
 
 #: Characters that fit a fold in the sidebar at its default width.
-_LINE = 40
+_LINE = 36
 
 
 class VIEW3D_PT_eifer_training(bpy.types.Panel):
@@ -53,10 +53,11 @@ def draw_training(layout: Any, context: bpy.types.Context) -> None:
         _draw_lines(layout, "Choose the EMG take and the take of its film")
         return
     column = layout.column(align=True)
-    column.use_property_split = True
+    column.use_property_split, column.use_property_decorate = True, False
     column.prop(settings, "subject")
     column.prop(settings, "network")
     column.prop(settings, "minutes")
+    column.prop(settings, "use")
     row = layout.row()
     row.scale_y = 1.4
     row.operator("eifer.train_model", icon="PLAY")

@@ -31,6 +31,11 @@ class EiferTraining(bpy.types.PropertyGroup):
         min=0.1,
         soft_max=120.0,
     )
+    use: bpy.props.BoolProperty(
+        name="Use it at once",
+        description="Make the keys of the EMG take again with the trained model, if it is better",
+        default=True,
+    )
     made: bpy.props.StringProperty(description="The model that was trained last")
     result: bpy.props.StringProperty(description="What came of the last training")
 

@@ -16,6 +16,7 @@ from torch_shim import torch_or_skip
 from eifer.eifer_addon import api
 from eifer.eifer_addon.scene import training_panel
 from eifer.eifer_addon.scene.controls import is_head
+from eifer.eifer_addon.scene.playing_takes import play_take
 from eifer.eifer_addon.scene.recipes import recipe_of
 from eifer.eifer_addon.scene.takes import current_take
 from eifer.eifer_addon.scene.training_session import save_for_training
@@ -112,6 +113,7 @@ def test_a_trained_model_is_the_users_and_the_fold_tells_of_it(
     lay(session)
     settings: Any = bpy.context.scene.eifer_training
     settings.subject, settings.network, settings.minutes = "Anna", "frame", 5.0
+    settings.use = False
     assert "At most" in texts()
     assert bpy.ops.eifer.train_model(settings="trainer.max_steps=6") == {"FINISHED"}
     assert {"model.name=frame", "trainer.max_minutes=5", "data.split_by=movement"} <= {
@@ -121,6 +123,42 @@ def test_a_trained_model_is_the_users_and_the_fold_tells_of_it(
     assert load_model(tmp_path / "models" / "Anna.onnx").card.training["steps"] == 6
     assert settings.made == "Anna"
     assert "Trained 'Anna' in" in texts()
+
+
+class _Made:
+    """A training that is over, of which a model of ours came."""
+
+    share, note, state = 1.0, "", "done"
+
+    def __init__(self, before: float) -> None:
+        self.made = {
+            "name": "emg2exp_baseline", "seconds": 61.0, "metrics": {"validation/r2": 0.44},
+            "before": {"validation/r2": before},
+        }  # fmt: skip
+
+    def poll(self) -> str:
+        return self.state
+
+    def check(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("before", "used"), [(0.13, True), (0.5, False)])
+def test_a_model_that_is_better_than_before_is_the_takes_at_once(
+    head: bpy.types.Object, session: Session, monkeypatch: pytest.MonkeyPatch, before: float,
+    used: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(train_model, "has_torch", lambda: True)
+    monkeypatch.setattr(train_model, "TrainingJob", lambda _request: _Made(before))
+    lay(session)
+    takes = bpy.context.scene.eifer_session
+    assert recipe_of(takes.emg).model != "emg2exp_baseline"
+    play_take(head, takes.film)
+    assert bpy.ops.eifer.train_model(subject="Anna") == {"FINISHED"}
+    assert (recipe_of(takes.emg).model == "emg2exp_baseline") == used
+    assert current_take(head) == (takes.emg if used else takes.film)
+    assert f"explains 44% of held-out clips ({before:.0%} before)" in texts()
 
 
 def test_the_emg_take_is_made_again_with_the_chosen_model(
