@@ -32,39 +32,20 @@ PYTHON = "3.14"
 WORK = SYSTEM / "home" / "artist" / "check"
 PROBES = ROOT / "tests" / "blender"
 IMAGES = ROOT / "docs" / "images"
-SIMULATE = """
-import sys
-import numpy as np
-from eifer.eifer_addon.signals.recording import Recording
-from eifer.eifer_addon.signals.edf_writer import write_edf
-from eifer.models.synthetic.physiology import simulate_recording
-clean = simulate_recording(duration_s=20.0)[0]
-write_edf(clean, sys.argv[1] + "/simulated.edf")
-samples = clean.data().copy()
-samples[5] = 0.0
-samples[8] += 3000 * np.sin(2 * np.pi * 50 * np.arange(samples.shape[1]) / clean.rate_hz)
-channels, units = (*clean.channels, "Thermometer"), (*clean.units, "C")
-samples = np.vstack([samples, np.full(samples.shape[1], 36.5)])
-faulty = Recording.from_array(samples, clean.rate_hz, channels, units=units,
-                              events=clean.events, source=clean.source)
-write_edf(faulty, sys.argv[1] + "/session.edf")
-write_edf(simulate_recording(duration_s=240.0)[0], sys.argv[1] + "/long.edf")
-short = simulate_recording(duration_s=2.0)[0]
-table = "\\n".join(",".join(f"{x:.3f}" for x in row) for row in short.data().T)
-with open(sys.argv[1] + "/no-rate.csv", "w", encoding="utf-8") as stream:
-    stream.write(",".join(short.channels) + "\\n" + table)
-"""
-SESSION = """
-import sys
-from dataclasses import replace
-sys.path.insert(0, sys.argv[2])
-from fused_session import make_session
-from eifer.eifer_addon.signals.edf_writer import write_edf
-session = make_session(1, duration_s=25.0)
-write_edf(session.recording, sys.argv[1] + "/together.edf")
-seen = {part: (1 - share).astype("f4") for part, share in session.occlusion.items()}
-replace(session.video, visibility=seen).save(sys.argv[1] + "/film.npz")
-"""
+#: Lines of a probe that are shown.
+_TOLD = ("ESC:", "told: ", "The window did")
+#: What a probe in a window needs beside the recordings: kinds of `probe_files`.
+WINDOWS = {
+    "recordings": ("window_probe.py", ()),
+    "live": ("live_window_probe.py", ()),
+    "session": ("session_window_probe.py", ("session",)),
+    "muscles": ("muscles_window_probe.py", ("person",)),
+    "training": ("training_window_probe.py", ("person",)),
+    "video": ("video_window_probe.py", ("film",)),
+    "clean": ("clean_window_probe.py", ("worn",)),
+}
+#: The film that an import in the window is tried with.
+FILM = "pyfeat_single_face.mp4"
 
 
 class Skip(Exception):
@@ -122,20 +103,34 @@ def _attempt(*command: str) -> None:
 
 
 def inside(
-    *command: str, timeout: float = 300, check: bool = True
+    *command: str, timeout: float = 300, check: bool = True, shown: Sequence[Path] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in the system folder, with an empty home, and show its output on failure."""
+    """Run a command in the system folder, with an empty home, and show its output on failure.
+
+    Folders of this machine that are `shown` are there under their own names, for this command only.
+    """
     environment = {
         "HOME": "/home/artist", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
         "BLENDER_USER_RESOURCES": "/home/artist/blender-user", "OMP_NUM_THREADS": "2",
     }  # fmt: skip
+    line = ["chroot", str(SYSTEM), *command]
     done = subprocess.run(
-        ["chroot", str(SYSTEM), *command],
+        [*_showing(shown), *line] if shown else line,
         env=environment, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     if check and done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def _showing(folders: Sequence[Path]) -> list[str]:
+    """The beginning of a command line that has mounts of its own, which end with it."""
+    lines = [f"mount -t proc proc '{SYSTEM}/proc'"]
+    for folder in folders:
+        there = SYSTEM / folder.relative_to("/")
+        there.mkdir(parents=True, exist_ok=True)
+        lines.append(f"mount --bind '{folder}' '{there}'")
+    return ["unshare", "--mount", "sh", "-ec", "\n".join([*lines, 'exec "$@"']), "sh"]
 
 
 def install_extension() -> None:
@@ -158,21 +153,20 @@ def install_extension() -> None:
     )  # fmt: skip
 
 
-def simulate_recording() -> None:
-    """Put simulated recordings where Blender finds them."""
-    subprocess.run([sys.executable, "-c", SIMULATE, str(WORK)], check=True, timeout=300)
+def make_files(kind: str) -> bool:
+    """Put what a probe needs where Blender finds it; False where the shared data is absent."""
+    if kind == "film":
+        return _copy_film()
+    before = set(WORK.iterdir())
+    command = [sys.executable, str(Path(__file__).with_name("probe_files.py")), kind, str(WORK)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    subprocess.run(command, check=True, timeout=300, env=environment)
+    return set(WORK.iterdir()) > before
 
 
-def simulate_session() -> None:
-    """Put the track of a film and the recording of the same session where Blender finds them."""
-    command = [sys.executable, "-c", SESSION, str(WORK), str(ROOT / "tests")]
-    subprocess.run(command, check=True, timeout=300)
-
-
-def copy_film() -> bool:
-    """Put a film of a face where Blender finds it; False where the shared data is absent."""
+def _copy_film() -> bool:
     data = Path(os.environ.get("EIFER_TEST_DATA") or ROOT.parent / "shared" / "data")
-    film = data / "video" / "pyfeat_single_face.mp4"
+    film = data / "video" / FILM
     if film.is_file():
         shutil.copy2(film, WORK / "face.mp4")
     return film.is_file()
@@ -254,18 +248,52 @@ def check_quitting() -> None:
     print(f"quitting while live: {(folder / 'quit.eiflog').stat().st_size} bytes, nothing left")
 
 
-def check_window(probe: str) -> None:
+def check_windows(names: Sequence[str], python: str) -> None:
+    """Each of these probes in a Blender of its own, with the files that it needs."""
+    made: dict[str, bool] = {}
+    for name in names:
+        probe, kinds = WINDOWS[name]
+        made |= {kind: make_files(kind) for kind in kinds if kind not in made}
+        lacking = [kind for kind in kinds if not made[kind]]
+        if lacking:
+            print(f"{name}: not tried in the window, because the shared films are not here.")
+        elif name != "training":
+            check_window(probe)
+        elif python:
+            shown = _folders_of(python)
+            if shown:
+                check_window(probe, python, shown=shown)
+            else:
+                print(f"training: not tried in the window, because {python} has no torch.")
+        else:
+            print("training: not tried in the window; name a Python with torch: --torch-python.")
+
+
+def _folders_of(python: str) -> tuple[Path, ...]:
+    """Where a Python with torch and its packages lie; empty where it has none."""
+    told = (
+        "import sys; from importlib.util import find_spec as f;"
+        "print(*(sys.prefix, sys.base_prefix) * bool(f('torch') and f('lightning')), sep=chr(10))"
+    )
+    done = subprocess.run(
+        [python, "-c", told], capture_output=True, text=True, timeout=120, check=False
+    )
+    return tuple(Path(line) for line in dict.fromkeys(done.stdout.split("\n")) if line)
+
+
+def check_window(probe: str, *options: str, shown: Sequence[Path] = ()) -> None:
     """Drive the panel in a window under Xvfb and keep the screenshots for the documents."""
     shots = WORK / "shots"
-    shots.mkdir(exist_ok=True)
+    shutil.rmtree(shots, ignore_errors=True)
+    shots.mkdir()
     done = inside(
         "xvfb-run", "-a", "-s", "-screen 0 1600x900x24",
         "blender", "--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate",
         "--python-exit-code", "1", "--python", f"/home/artist/check/{probe}",
-        "--", "/home/artist/check", "/home/artist/check/shots",
-        timeout=600,
+        "--", *options, "/home/artist/check", "/home/artist/check/shots",
+        timeout=900, shown=shown,
     )  # fmt: skip
-    print(done.stdout.strip().splitlines()[-1])
+    print("\n".join(line for line in done.stdout.splitlines() if line.startswith(_TOLD)))
     IMAGES.mkdir(parents=True, exist_ok=True)
     for shot in sorted(shots.glob("*.png")):
         shutil.copy2(shot, IMAGES / shot.name)
@@ -275,7 +303,14 @@ def check_window(probe: str) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Do all of it; 0 also when there can be no real Blender here."""
     parser = argparse.ArgumentParser(description="Try the extension in a real Blender.")
-    parser.add_argument("--only", choices=("background", "window"), help="one half of the checks")
+    parser.add_argument(
+        "--only", nargs="+", choices=("background", "window", *WINDOWS), default=[],
+        help="one half of the checks, or these probes in a window",
+    )  # fmt: skip
+    parser.add_argument(
+        "--torch-python", default="", metavar="FILE", help="a Python with torch and lightning, "
+        "which the training in a window is tried with",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     try:
         prepare()
@@ -284,19 +319,12 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     print(READY.read_text(encoding="utf-8"))
     install_extension()
-    simulate_recording()
-    if options.only != "window":
+    make_files("recordings")
+    if not options.only or "background" in options.only:
         check_background()
         check_quitting()
-    if options.only != "background":
-        check_window("window_probe.py")
-        check_window("live_window_probe.py")
-        simulate_session()
-        check_window("session_window_probe.py")
-        if copy_film():
-            check_window("video_window_probe.py")
-        else:
-            print("No film of a face here: the import of films was not tried in the window.")
+    everything = not options.only or "window" in options.only
+    check_windows([w for w in WINDOWS if everything or w in options.only], options.torch_python)
     return 0
 
 

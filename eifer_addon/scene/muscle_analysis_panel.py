@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import bpy
@@ -14,7 +14,10 @@ from .muscle_analysis_settings import muscles_of
 from .properties import STATE
 
 #: Characters that fit a fold in the sidebar at its default width.
-_LINE = 40
+_LINE = 36
+#: Share of the fold's width that names of muscles have, and how the long ones fit.
+_NAMES = 0.44
+_SHORTER = (("Depressor", "Depr."), ("Orbicularis", "Orbic."))
 
 
 class VIEW3D_PT_eifer_muscle_analysis(bpy.types.Panel):
@@ -47,8 +50,10 @@ def draw_analysis(layout: Any, context: bpy.types.Context) -> None:
     _draw_choices(layout, muscles_of(context.scene))
     if action is None or result is None:
         return
+    column = layout.column(align=True)
+    column.scale_y = 0.8
     for line in lines_of(result):
-        layout.label(text=line)
+        column.label(text=line)
     _draw_rows(layout, result)
     row = layout.row(align=True)
     row.enabled = process_of(action) is not None
@@ -92,11 +97,11 @@ def lines_of(result: Mapping[str, Any]) -> Iterator[str]:
     texts = []
     if result["rho"] is not None:
         texts.append(
-            f"Agreement over {result['n_muscles']} muscles: \N{GREEK SMALL LETTER RHO} "
-            f"{number(result['rho'])}, SMAPE {number(result['smape'], '.0f')} %"
+            f"\N{GREEK SMALL LETTER RHO} {number(result['rho'])}, "
+            f"SMAPE {number(result['smape'], '.0f')} % ({result['n_muscles']} muscles)"
         )
     if result["delay_ms"] is not None and result["delay_is_known"]:
-        texts.append(f"The face follows the muscles by {number(result['delay_ms'], '.0f')} ms")
+        texts.append(f"Face follows the muscles by {number(result['delay_ms'], '.0f')} ms")
     elif result["delay_ms"] is not None:
         texts.append("Clocks laid by curves: the delay is in their offset")
     for text in texts:
@@ -106,31 +111,43 @@ def lines_of(result: Mapping[str, Any]) -> Iterator[str]:
 def _draw_rows(layout: Any, result: Mapping[str, Any]) -> None:
     """A row per muscle: agreement right and left, asymmetry predicted and measured."""
     header, body = layout.panel("eifer_muscle_rows", default_closed=False)
-    header.label(text="Agreement and asymmetry" if result["has_measured"] else "Asymmetry (%)")
-    if body is None:
-        return
-    column = body.column(align=True)
-    column.scale_y = 0.85
-    heads = ("", "\N{GREEK SMALL LETTER RHO} R", "\N{GREEK SMALL LETTER RHO} L", "pred. %", "EMG %")
+    measured = result["has_measured"]
+    header.label(text="Agreement and asymmetry (%)" if measured else "Asymmetry (%)")
+    if body is not None:
+        _draw_columns(body, columns_of(result))
+
+
+def columns_of(result: Mapping[str, Any]) -> list[list[str]]:
+    """The table of the fold, column by column, each with its head."""
+    rows = result["rows"]
+    names = [row["muscle"].replace("_", " ").capitalize() for row in rows]
+    for long, short in _SHORTER:
+        names = [name.replace(long, short) for name in names]
+    predicted = [number(row["predicted"], "+.0f") for row in rows]
     if not result["has_measured"]:
-        heads = ("", "left \N{MINUS SIGN} right")
-    _draw_cells(column, heads)
-    for row in result["rows"]:
-        index = number(row["predicted"], "+.0f")
-        cells = [row["muscle"].replace("_", " ").capitalize()]
-        if result["has_measured"]:
-            cells += [number(row["rho_right"]), number(row["rho_left"]), index,
-                      number(row["measured"], "+.0f")]  # fmt: skip
-        else:
-            cells.append(index)
-        _draw_cells(column, cells)
+        return [["", *names], ["left \N{MINUS SIGN} right", *predicted]]
+    rho = "\N{GREEK SMALL LETTER RHO}"
+    return [
+        ["", *names],
+        [f"{rho} R", *(number(row["rho_right"]) for row in rows)],
+        [f"{rho} L", *(number(row["rho_left"]) for row in rows)],
+        ["film", *predicted],
+        ["EMG", *(number(row["measured"], "+.0f") for row in rows)],
+    ]  # fmt: skip
 
 
-def _draw_cells(column: Any, cells: Any) -> None:
-    line = column.split(factor=0.42)
-    line.label(text=cells[0])
-    row = line.row(align=True)
-    for cell in cells[1:]:
-        part = row.row()
-        part.alignment = "RIGHT"
-        part.label(text=cell)
+def _draw_columns(layout: Any, columns: Sequence[Sequence[str]]) -> None:
+    """Columns of labels; within one split all of a column's labels have one width."""
+    parts = layout.split(factor=_NAMES)
+    first = parts.column(align=True)
+    first.scale_y = 0.85
+    for text in columns[0]:
+        first.label(text=text)
+    row = parts.row(align=True)
+    for column in columns[1:]:
+        part = row.column(align=True)
+        part.scale_y = 0.85
+        for text in column:
+            cell = part.row()
+            cell.alignment = "RIGHT"
+            cell.label(text=text)

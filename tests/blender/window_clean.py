@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import bpy
 from window_harness import (
@@ -17,33 +15,21 @@ from window_harness import (
     parts,
     press,
     screenshot,
+    settle,
+    show_panels,
     to_middle,
 )
-from window_video import show_video_panel_only
+from window_video import state, until
 
 #: Where worn.mp4 lies.
 FOLDER = Path(sys.argv[-2])
 FILM = "worn.mp4"
-_PATIENCE_S = 400.0
-
-
-def state() -> Any:
-    """How far films are."""
-    return bpy.context.window_manager.eifer_video
-
-
-def until(holds: Callable[[], bool], what: str) -> Iterator[float]:
-    """Wait until something holds."""
-    started = time.monotonic()
-    while not holds():
-        assert time.monotonic() - started < _PATIENCE_S, f"waited in vain: {what}"
-        yield 0.05
 
 
 def ask_for_removal() -> Iterator[float]:
     """The dialog with the option and the name of the clean film."""
     bpy.data.batch_remove(bpy.data.objects)
-    show_video_panel_only()
+    show_panels("video", folded=("clean_up",))
     yield from open_tab()
     to_middle()
     yield 0.5
@@ -75,12 +61,12 @@ def import_and_switch() -> Iterator[float]:
         obj.hide_set(False)
     camera.data.background_images[0].display_depth = "FRONT"
     camera.data.background_images[0].alpha = 1.0
-    away()
-    yield 2.0
+    area.spaces.active.overlay.show_cursor = area.spaces.active.overlay.show_floor = False
+    area.spaces.active.overlay.show_axis_x = area.spaces.active.overlay.show_axis_y = False
+    yield from settle()
     screenshot("remove-electrodes-panel")
     assert invoke(bpy.ops.eifer.switch_film, version="ORIGINAL") == {"FINISHED"}
-    yield 2.0
-    screenshot("remove-electrodes-original")
+    yield 1.0
     assert camera.data.background_images[0].image.filepath.endswith(FILM)
 
 

@@ -18,6 +18,7 @@ import bpy
 
 FOLDER = Path(sys.argv[-1])
 TAB = "EIFER"
+_PREFIX = "VIEW3D_PT_eifer_"
 #: A picture's number of colours, which keeps it small without showing.
 _COLOURS = "255"
 #: Pictures of the whole window are made this wide.
@@ -94,6 +95,23 @@ def open_tab() -> Iterator[float]:
     yield 1.0
 
 
+def show_panels(*names: str, folded: Sequence[str] = ()) -> None:
+    """Let the tab hold these panels only, unfolded, and those that stay as they are.
+
+    A script can neither fold nor unfold a panel that was drawn; for others it holds.
+    """
+    ours = [getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith(_PREFIX)]
+    ours.sort(key=lambda cls: bool(getattr(cls, "bl_parent_id", "")))
+    for cls in reversed(ours):
+        bpy.utils.unregister_class(cls)
+    for cls in ours:
+        name = cls.__name__.removeprefix(_PREFIX)
+        if name in names:
+            cls.bl_options = set(getattr(cls, "bl_options", set())) - {"DEFAULT_CLOSED"}
+        if name in (*names, *folded):
+            bpy.utils.register_class(cls)
+
+
 def fold_panel(above_bottom: int) -> Iterator[float]:
     """Open or close the panel whose header's middle lies so far above the sidebar's lower edge."""
     *_, sidebar = parts()
@@ -101,6 +119,17 @@ def fold_panel(above_bottom: int) -> Iterator[float]:
     yield 0.3
     press("A")
     yield 0.7
+
+
+def settle() -> Iterator[float]:
+    """Let panels that changed their height find their places, which takes several drawings."""
+    *_, sidebar = parts()
+    for step in range(6):
+        move(sidebar.x + sidebar.width - 32, sidebar.y + 40 + step)
+        sidebar.tag_redraw()
+        yield 0.3
+    away()
+    yield 0.5
 
 
 def scroll_down() -> Iterator[float]:
@@ -119,6 +148,23 @@ def scroll_down() -> Iterator[float]:
 def heads() -> list[bpy.types.Object]:
     """Meshes with ARKit controls."""
     return [obj for obj in bpy.data.objects if obj.type == "MESH" and "jawOpen" in obj]
+
+
+def import_session(film: Path, recording: Path) -> Iterator[float]:
+    """A head with a take of a film's track and one of a recording, chosen as one session."""
+    bpy.data.batch_remove(bpy.data.objects)
+    bpy.ops.eifer.add_head(n_identity=0, n_expression=0)
+    yield 2.0
+    away()
+    look_at_head()
+    bpy.ops.eifer.import_track(filepath=str(film), take="Film of the session")
+    head = heads()[0]
+    session = bpy.context.scene.eifer_session
+    action = head.animation_data.action
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.eifer.import_recording(filepath=str(recording), take="EMG of the session")
+    session.film, session.emg = action, head.animation_data.action
+    yield 1.0
 
 
 def look_at_head() -> None:

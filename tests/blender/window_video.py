@@ -18,14 +18,14 @@ from window_harness import (
     parts,
     press,
     screenshot,
+    show_panels,
     to_middle,
 )
 
 #: Where face.mp4 lies.
 FOLDER = Path(sys.argv[-2])
 FILM = "face.mp4"
-_PATIENCE_S = 240.0
-_PREFIX = "VIEW3D_PT_eifer_"
+_PATIENCE_S = 400.0
 
 
 def until(holds: Callable[[], bool], what: str) -> Iterator[float]:
@@ -47,20 +47,10 @@ def state() -> Any:
     return bpy.context.window_manager.eifer_video
 
 
-def show_video_panel_only() -> None:
-    """Let the tab hold the Video panel: a script cannot fold panels that were drawn."""
-    ours = [getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith(_PREFIX)]
-    children = [cls for cls in ours if getattr(cls, "bl_parent_id", "")]
-    kept = {"VIEW3D_PT_eifer_video", "VIEW3D_PT_eifer_clean_up"}
-    for cls in (*children, *(cls for cls in ours if cls not in children)):
-        if cls.__name__ not in kept:
-            bpy.utils.unregister_class(cls)
-
-
 def ask_for_the_options() -> Iterator[float]:
     """A film dropped into the 3D view: the dialog comes up, for a new head of that person."""
     bpy.data.batch_remove(bpy.data.objects)
-    show_video_panel_only()
+    show_panels("video", folded=("clean_up",))
     yield from open_tab()
     to_middle()
     yield 0.5
