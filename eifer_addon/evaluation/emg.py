@@ -10,7 +10,7 @@ Methods that know no delay are given one: that at which each explains most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +24,16 @@ from ..signals.activity import Activity
 from ..signals.gains import expression_by_gains, fit_gains
 from ..signals.posed import default_poses, frames_of_poses, frames_of_track
 from ..spaces import ARKIT_NAMES
-from .scores import explained, lag_s, mean_square, median_known, onset_s, smape, spearman
+from .scores import (
+    effort_limits,
+    explained,
+    lag_s,
+    mean_square,
+    median_known,
+    onset_s,
+    smape,
+    spearman,
+)
 
 #: A method: coefficients (n_frames, 52) for a session's activity.
 Method = Callable[[EmgSession, Activity], np.ndarray]
@@ -61,9 +70,10 @@ class Scores:
     explained: Mapping[str, float]
     correlation: Mapping[str, float]
 
-    def mean(self) -> tuple[float, float]:
-        """Mean R² and ρ over the coefficients."""
-        both = (list(self.explained.values()), list(self.correlation.values()))
+    def mean(self, kept: Collection[str] | None = None) -> tuple[float, float]:
+        """Mean R² and ρ over the coefficients, or over some of them."""
+        names = [name for name in self.explained if kept is None or name in kept]
+        both = ([self.explained[n] for n in names], [self.correlation[n] for n in names])
         return float(np.nanmean(both[0])), float(np.nanmean(both[1]))
 
 
@@ -263,6 +273,9 @@ def score_muscles(
 ) -> MuscleScores:
     """Score an Exp2EMG model on what followed the calibration.
 
+    Where a muscle's 99th percentile in the session is beyond full effort, measured activity is in
+    parts of that: the eleven movements do not reach every muscle.
+
     Parameters
     ----------
     sessions : sequence of EmgSession
@@ -278,7 +291,9 @@ def score_muscles(
         measured = part.activities["clinical"]
         found = predict_muscles(part.track, model)
         columns = [measured.muscles.index(name) for name in model.card.outputs]
-        true = _at(measured.timestamps, measured.values[:, columns], found.times)
+        whole = [p.activities["clinical"].values[:, columns] for p in session.parts.values()]
+        levels = measured.values[:, columns] / effort_limits(np.concatenate(whole))
+        true = _at(measured.timestamps, levels, found.times)
         wanted.append(true)
         made.append(found.activity.astype(np.float64))
         ranks.append(spearman(true, made[-1]))

@@ -85,3 +85,21 @@ def onset_s(times: np.ndarray, curve: np.ndarray, part: float = 0.2, least: floa
     k = int(below[-1])
     share = (level - curve[k]) / max(float(curve[k + 1] - curve[k]), 1e-9)
     return float(times[k] + share * (times[k + 1] - times[k]))
+
+
+def effort_limits(activity: np.ndarray, percentile: float = 99.0) -> np.ndarray:
+    """What 1 has to stand for in a session: full effort, or the strongest seen where that is more.
+
+    Parameters
+    ----------
+    activity : numpy.ndarray
+        (n_frames, n_muscles), 1 at full effort of the calibration.
+    percentile : float
+        That counts as the strongest.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_muscles,), at least 1.
+    """
+    return np.maximum(np.percentile(activity, percentile, axis=0), 1.0)

@@ -10,12 +10,14 @@ import argparse
 import importlib.util
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from eifer import api
 from eifer.eifer_addon.evaluation import emg
+from eifer.eifer_addon.evaluation.driven import is_driven
 from eifer.eifer_addon.files import cache_folder
 from eifer.models.choosing import built_in
 from eifer.models.streaming import FrameRunner
@@ -45,14 +47,23 @@ def tables(options: argparse.Namespace) -> None:
             "baseline": emg.score(people, emg.baseline),
         }
         print(f"\n{scheme}: R² (ρ) on {len(people)} unseen subjects")
+        muscles = people[0].parts[emg.EMOTIONS].activities["clinical"].muscles
         print("| coefficient | " + " | ".join(found) + " |")
         print("|---|" + "---|" * len(found))
         for name in found["per frame"].explained:
             cells = [f"{s.explained[name]:.2f} ({s.correlation[name]:.2f})" for s in found.values()]
-            print(f"| {name} | " + " | ".join(cells) + " |")
-        means = [f"{s.mean()[0]:.3f} ({s.mean()[1]:.3f})" for s in found.values()]
-        print("| mean | " + " | ".join(means) + " |")
+            mark = " (driven)" if is_driven(name, muscles) else ""
+            print(f"| {name}{mark} | " + " | ".join(cells) + " |")
+        for title, kept in (("driven", set(driven(found["baseline"], muscles))), ("all", None)):
+            means = [s.mean(kept) for s in found.values()]
+            cells = [f"{r2:.3f} ({rho:.3f})" for r2, rho in means]
+            print(f"| mean, {title} | " + " | ".join(cells) + " |")
         print("lag taken: " + ", ".join(f"{k} {1000 * s.lag_s:.0f} ms" for k, s in found.items()))
+
+
+def driven(scores: emg.Scores, muscles: Sequence[str]) -> list[str]:
+    """The coefficients that the recorded muscles drive."""
+    return [name for name in scores.explained if is_driven(name, muscles)]
 
 
 def few(options: argparse.Namespace) -> None:
@@ -212,7 +223,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("jobs", nargs="*", default=list(JOBS))
     parser.add_argument("--cache", type=Path, default=cache_folder() / "emg_sessions")
-    parser.add_argument("--subjects", type=int, default=5)
+    parser.add_argument("--subjects", type=int, default=10)
     parser.add_argument("--sheet", type=Path, default=ROOT / "docs/images/emg2exp-posed.png")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     chosen = parser.parse_args()

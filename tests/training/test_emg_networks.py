@@ -10,15 +10,20 @@ torch = torch_or_skip()
 
 from eifer.eifer_addon.spaces import ARKIT_NAMES  # noqa: E402
 from eifer.models.emg_schemes import muscles_of  # noqa: E402
+from eifer.models.training.emg.anatomy import agonists_of  # noqa: E402
 from eifer.models.training.emg.networks import (  # noqa: E402
     MISSING,
     CausalNetwork,
     FrameNetwork,
-    Mirrored,
-    Stepped,
     WindowNetwork,
 )
-from eifer.models.training.emg.pairs import mirror_order, sides_of  # noqa: E402
+from eifer.models.training.emg.pairs import (  # noqa: E402
+    Pair,
+    mirror_order,
+    sides_of,
+    within_effort,
+)
+from eifer.models.training.emg.wrappers import Mirrored, Stepped  # noqa: E402
 
 MUSCLES = muscles_of("fridlund")
 KINDS = (FrameNetwork, CausalNetwork, WindowNetwork)
@@ -26,7 +31,9 @@ KINDS = (FrameNetwork, CausalNetwork, WindowNetwork)
 
 def network(kind: type, n_inputs: int = 22, n_outputs: int = 52) -> object:
     torch.manual_seed(0)
-    return kind(n_inputs, n_outputs, hidden=16).eval()
+    if kind is WindowNetwork:
+        return kind(n_inputs, n_outputs, hidden=16).eval()
+    return kind(n_inputs, n_outputs, hidden=16, agonists=agonists_of(MUSCLES, ARKIT_NAMES)).eval()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,7 +62,7 @@ def test_a_missing_muscle_is_not_a_resting_one(kind: type) -> None:
 def test_steps_give_what_the_sequence_gives() -> None:
     made = network(CausalNetwork)
     values = torch.rand(2, 25, 22)
-    past = torch.zeros(2, made.context - 1, made.mixed)
+    past = torch.zeros(2, made.context - 1, made.kept)
     memory = torch.zeros(2, made.memory)
     with torch.no_grad():
         whole, spreads = made(values)
@@ -95,3 +102,58 @@ def test_mirror_and_sides_of_names() -> None:
     assert mirror_order(("exp.000", "exp.001")) is None
     assert mirror_order(("a.left", "b.right")) is None
     np.testing.assert_array_equal(sides_of(("a.left", "browDownRight", "jawOpen")), [1, -1, 0])
+
+
+def only(**levels: float) -> torch.Tensor:
+    """Frames (1, 40, 22) with some muscles at work on both sides, the others at rest."""
+    values = torch.zeros(1, 40, 22)
+    for name, level in levels.items():
+        for side in ("left", "right"):
+            values[..., MUSCLES.index(f"{name}.{side}")] = level
+    return values
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_an_expression_moves_only_where_a_muscle_of_its_own_acts(kind: type) -> None:
+    brow, smile = (ARKIT_NAMES.index(n) for n in ("browDownLeft", "mouthSmileLeft"))
+    with torch.no_grad():
+        made = network(kind)
+        mean = made(only(zygomaticus=0.6, mentalis=0.3))[0][0, -1]
+        assert float(mean[brow]) == 0.0
+        assert float(mean[smile].abs()) > 0.01
+        # Where its muscles were not recorded it is told from the others.
+        lacks = only(zygomaticus=0.6, mentalis=0.3)
+        for muscle in ("corrugator", "depressor_supercilii"):
+            for side in ("left", "right"):
+                lacks[..., MUSCLES.index(f"{muscle}.{side}")] = MISSING
+        assert float(made(lacks)[0][0, -1, brow].abs()) > 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_faint_activity_has_a_proportional_answer(kind: type) -> None:
+    brow = ARKIT_NAMES.index("browDownLeft")
+    with torch.no_grad():
+        made = network(kind)
+        faint, fainter = (
+            float(made(only(corrugator=level))[0][0, -1, brow]) for level in (0.02, 0.002)
+        )
+    assert fainter > 0
+    assert faint / fainter == pytest.approx(10.0, rel=0.1)
+
+
+def test_other_spaces_have_no_agonists() -> None:
+    assert agonists_of(MUSCLES, tuple(f"exp.{k:03d}" for k in range(50))) is None
+    made = FrameNetwork(22, 50, hidden=16)
+    assert not any("agonists" in name for name in made.state_dict())
+
+
+def test_activity_beyond_full_effort_is_in_parts_of_the_strongest_of_its_session() -> None:
+    def pair(session: str, levels: tuple[float, float, float]) -> Pair:
+        activity = np.tile(np.array(levels, np.float32), (200, 1))
+        return Pair("S", session, "m", activity, np.zeros((200, 1), np.float32), np.ones(200, bool))
+
+    given = [pair("1", (0.5, 8.0, MISSING)), pair("1", (0.4, 2.0, MISSING)), pair("2", (0, 2, 0))]
+    found = within_effort(given)
+    np.testing.assert_allclose(found[0].activity[0], (0.5, 1.0, MISSING), atol=1e-6)
+    np.testing.assert_allclose(found[1].activity[0], (0.4, 0.25, MISSING), atol=1e-6)
+    np.testing.assert_allclose(found[2].activity[0], (0.0, 1.0, 0.0), atol=1e-6)

@@ -97,7 +97,8 @@ def test_two_channels_are_enough_and_invent_no_other_face(name: str) -> None:
 
 
 def test_uncertainty_stands_in_the_track() -> None:
-    activity = posed({"zygomaticus": 0.8}, muscles_of("fridlund"))
+    effort = {"corrugator": 0.8, "levator_labii": 0.7, "orbicularis_oculi": 0.7, "mentalis": 0.5}
+    activity = posed(effort, muscles_of("fridlund"))
     track = api.emg_to_expression(activity, model="emg2exp_fridlund")
     assert 0 < track.confidence.min() <= track.confidence.max() <= 1
     assert track.confidence[0] > track.confidence[-1]
@@ -183,3 +184,21 @@ def test_the_command_line_takes_a_name(tmp_path: Path, capsys: pytest.CaptureFix
     assert main([*words, "--model", "emg2exp_fridlund"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["provenance"]["model"] == "emg2exp_fridlund"
+
+
+@pytest.mark.parametrize("scheme", ["fridlund", "kuramoto"])
+def test_the_default_is_the_trained_model_for_whole_faces(scheme: str) -> None:
+    names = muscles_of(scheme)
+    activity = posed({"zygomaticus": 0.8}, names)
+    if scheme == "kuramoto":
+        activity = replace(activity, source={"scheme": scheme})
+    assert api.emg_to_expression(activity).provenance["model"] == f"emg2exp_{scheme}"
+    assert api.emg_to_expression(activity, model="baseline").provenance["model"] == (
+        "emg2exp_baseline"
+    )
+
+
+def test_the_default_is_the_baseline_for_a_few_channels() -> None:
+    names = tuple(f"{m}.{s}" for m in ("zygomaticus", "corrugator") for s in ("left", "right"))
+    track = api.emg_to_expression(posed({"zygomaticus": 0.8}, names))
+    assert track.provenance["model"] == "emg2exp_baseline"

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eifer.eifer_addon.evaluation.scores import explained, lag_s, onset_s, smape, spearman
+from eifer.eifer_addon.evaluation.driven import is_driven, measured_share
+from eifer.eifer_addon.evaluation.scores import (
+    effort_limits,
+    explained,
+    lag_s,
+    onset_s,
+    smape,
+    spearman,
+)
+from eifer.models.emg_schemes import muscles_of
 
 
 def test_explained_is_one_for_the_truth_and_zero_for_its_mean() -> None:
@@ -41,3 +50,19 @@ def test_an_onset_is_where_a_fifth_is_reached() -> None:
     times = np.arange(0, 4, 0.01)
     assert onset_s(times, np.clip((times - 1.0) / 0.5, 0, 1)) == pytest.approx(1.1, abs=0.005)
     assert np.isnan(onset_s(times, np.full(len(times), 0.5)))
+
+
+def test_full_effort_is_no_less_than_the_strongest_of_a_session() -> None:
+    activity = np.linspace(0, 1, 1001)[:, None] * np.array([0.5, 4.0])
+    np.testing.assert_allclose(effort_limits(activity), [1.0, 3.96])
+
+
+def test_expressions_of_muscles_without_electrodes_are_not_driven() -> None:
+    fridlund, kuramoto = muscles_of("fridlund"), muscles_of("kuramoto")
+    assert measured_share("mouthSmileLeft", fridlund) == 1.0
+    assert measured_share("browDownLeft", kuramoto) < measured_share("browDownLeft", fridlund)
+    for name in ("mouthFunnel", "cheekPuff", "jawOpen", "eyeWideLeft", "mouthStretchRight"):
+        assert not is_driven(name, fridlund)
+    assert is_driven("mouthShrugLower", fridlund)
+    assert not is_driven("mouthShrugLower", kuramoto)
+    assert not is_driven("tongueOut", fridlund)

@@ -33,7 +33,7 @@ MODELS: Mapping[str, tuple[str, str, str]] = {
 }
 #: Subjects that networks learn from, and those that they are scored on.
 TRAINING_SEED, TEST_SEED = 1, 2
-SUBJECTS, TEST_SUBJECTS = 16, 5
+SUBJECTS, TEST_SUBJECTS = 96, 10
 MODULE = "eifer.models.training.emg.default_weights"
 
 

@@ -1,7 +1,8 @@
 """Training examples: stretches of sessions, varied as recordings vary.
 
 What is varied: which channels there are (all of them in half of the examples; else pairs, sides or
-single channels are left out, down to two muscles); the normalisation (by the calibration, or by the
+single channels are left out, down to two muscles, at times to those that most studies of faces
+record); the normalisation (by the calibration, or by the
 recording itself); the gain of each channel; the side (mirror images); and which side belongs to
 which movement: two movements are joined at the midline, so that a paralysed or one-sided face is
 nothing new. Coefficients of the middle take the mean of both then.
@@ -22,6 +23,13 @@ from .networks import MISSING
 from .pairs import Pair, mirror_order, sides_of
 
 _FEWEST = 2
+#: What most studies of faces record: over cheek and brow, and at times the eye or the upper lip.
+_MONTAGES = (
+    ("zygomaticus", "corrugator"),
+    ("zygomaticus", "corrugator", "orbicularis_oculi"),
+    ("zygomaticus", "corrugator", "levator_labii"),
+    ("zygomaticus", "corrugator", "frontalis_medialis"),
+)
 
 
 class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
@@ -36,7 +44,8 @@ class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         Frames of an example.
     seed : int
     settings : mapping
-        ``keep_all``, ``mirror``, ``two_sided``, ``own_scale``: shares of the examples; ``gain``,
+        ``keep_all``, ``montages``, ``mirror``, ``two_sided``, ``own_scale``: shares of the
+        examples (``montages`` of those that do not keep all channels); ``gain``,
         ``coefficient_noise``: standard deviations.
     """
 
@@ -132,7 +141,10 @@ class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         bases = sorted({base for base, is_there in zip(self.bases, there, strict=True) if is_there})
         keep = there.copy()
         way = rng.random()
-        if way < 0.6:  # a few muscles, both sides
+        usual = set(_MONTAGES[int(rng.integers(len(_MONTAGES)))]) & set(bases)
+        if rng.random() < self.settings["montages"] and len(usual) >= _FEWEST:
+            keep &= np.array([base in usual for base in self.bases])
+        elif way < 0.6:  # a few muscles, both sides
             count = int(rng.integers(_FEWEST, max(len(bases), _FEWEST + 1)))
             kept = set(rng.permutation(bases)[:count])
             keep &= np.array([base in kept for base in self.bases])

@@ -12,9 +12,11 @@ import torch
 from ....eifer_addon.signals.presets import get_preset
 from ...cards import ModelCard
 from ..export import export_onnx
-from .networks import MISSING, CausalNetwork, FrameNetwork, Mirrored, Stepped, WindowNetwork
+from .networks import MISSING, CausalNetwork, FrameNetwork, WindowNetwork
 from .pairs import STRONGEST, is_arkit, mirror_order
+from .spread import fit_spread, spread_scale
 from .weights import note_weights
+from .wrappers import Mirrored, Stepped
 
 if TYPE_CHECKING:
     from .task import LinkModule, LinkTask
@@ -33,6 +35,7 @@ def export_link(
 ) -> ModelCard:
     """Write a trained network and give its card."""
     names, network = task.names, module.network.eval()
+    fit_spread(task, module)
     wrapped = _wrapped(task, module)
     scale, within = spread_scale(task, module, wrapped)
     wrapped.spread_scale.copy_(scale)
@@ -73,32 +76,6 @@ def _wrapped(task: LinkTask, module: LinkModule) -> Mirrored:
     )  # fmt: skip
 
 
-def spread_scale(
-    task: LinkTask, module: LinkModule, wrapped: Mirrored
-) -> tuple[torch.Tensor, float]:
-    """Factors that make spreads true on sessions that were held out, and the share within one."""
-    wanted, found, spreads = [], [], []
-    whole = Mirrored(
-        module.network, wrapped.in_order.tolist(), wrapped.out_order.tolist(),
-        mirrored=wrapped.mirrored, bounds=task.names.bounds(),
-    )  # fmt: skip
-    with torch.no_grad():
-        for batch in task.data.val_dataloader():
-            inputs, targets, known = module.pick(batch)
-            mean, spread = whole(inputs)
-            keep = known > 0
-            wanted.append(targets[keep])
-            found.append(mean[keep])
-            spreads.append(spread[keep])
-    wrong = torch.cat(found) - torch.cat(wanted)
-    wrong = torch.where(torch.isnan(wrong), 0.0, wrong)
-    spread = torch.cat(spreads)
-    factor = ((wrong / spread) ** 2).mean(dim=0).sqrt().clamp(0.05, 20.0)
-    moving = module.moving
-    within = (wrong.abs() <= spread * factor)[:, moving].float().mean() if moving.any() else 1.0
-    return factor, float(within)
-
-
 def _card(task: LinkTask, network: torch.nn.Module, metrics: Mapping[str, Any]) -> ModelCard:
     config, names, loaded = task.config, task.names, task.loaded
     remembers = not isinstance(network, FrameNetwork)
@@ -120,8 +97,11 @@ def _normalisation(task: LinkTask, network: torch.nn.Module) -> dict[str, Any]:
     """What activity means here, and how late the face or the filters are."""
     config, loaded = task.config, task.loaded
     preset = str(config.data["preset"])
+    one = "full effort of the calibration"
+    if not task.names.to_expression:
+        one += ", or the 99th percentile of the session where that is more"
     notes: dict[str, Any] = {
-        "activity": "0 at rest, 1 at full effort of the calibration",
+        "activity": f"0 at rest, 1 at {one}",
         "scheme": loaded.scheme, "preset": preset, SPREAD: SPREAD,
     }  # fmt: skip
     if task.names.to_expression:

@@ -23,7 +23,7 @@ from ...synthetic.emg_sessions import joined, sessions
 from ..config import Config
 from ..data_folders import Clip, SessionClips, check_frames, describe, find_sessions, usable
 from ..data_folders_split import split
-from .pairs import Pair, pair_of, pairs_of_session
+from .pairs import Pair, pair_of, pairs_of_session, within_effort
 from .weights import first_model
 
 _CALIBRATING = "schaede"
@@ -77,6 +77,10 @@ def load_pairs(config: Config) -> LoadedPairs:
         When the sessions cannot be used, are too short, or fit neither each other nor the settings.
     """
     loaded = _from_folders(config) if config.data["folders"] else _from_simulator(config)
+    if config.task == "exp2emg":
+        loaded = replace(
+            loaded, train=within_effort(loaded.train), validation=within_effort(loaded.validation)
+        )
     n_frames = sum(int(p.known.sum()) for p in loaded.train)
     check_frames(n_frames, int(config.data["minimum_frames"]))
     return loaded

@@ -4,6 +4,9 @@ All keep rest at rest: where no muscle acts (no coefficient is raised) now or be
 exactly 0, whichever channels were recorded. The last layers are evaluated twice for that, on what
 is there and on nothing, and subtracted; everything before has no bias.
 
+Expressions whose own muscles were recorded follow those (`anatomy`): pulls that never fall, times
+what the network makes of everything else, and a rest that fades in with the pull.
+
 `FrameNetwork` is the per-frame multilayer perceptron of Büchner and others (CVPR 2025).
 `CausalNetwork` sees the last frames by a causal convolution and remembers what came before in a
 small gated recurrent unit (K. Cho and others, EMNLP 2014), so that it can learn how much later the
@@ -13,16 +16,18 @@ act before the face moves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .anatomy import Agonists
 
 #: What stands in the input for a muscle that was not recorded; activity is never negative.
 MISSING = -1.0
 #: Where a further slope may begin, in parts of full effort: thresholds of action units.
 _HINGES = (0.0, 0.15, 0.4, 0.8)
+#: How fast the rest fades in with the pull of an expression's own muscles.
+_FADE = 2.0
 _LOWEST_LOG_SPREAD, _HIGHEST_LOG_SPREAD = -6.0, 1.0
 
 
@@ -53,15 +58,34 @@ class Encoding(nn.Module):
             parts = [scaled, functional.relu(scaled), torch.tanh(scaled)]
             return torch.cat(parts, dim=-1), torch.zeros_like(values)
         missing = (values < 0.5 * MISSING).to(values.dtype)
-        level = functional.relu(values)
-        level = torch.clamp(level, max=1.0) + torch.log1p(functional.relu(level - 1.0))
+        level = self.level(values)
         return torch.cat([functional.relu(level - h) for h in _HINGES], dim=-1), missing
+
+    @staticmethod
+    def level(values: Tensor) -> Tensor:
+        """Activity that grows with the logarithm above 1; what is missing rests."""
+        level = functional.relu(values)
+        return torch.clamp(level, max=1.0) + torch.log1p(functional.relu(level - 1.0))
 
 
 class Head(nn.Module):
-    """From features that are 0 at rest to means that are 0 at rest, and the spread about them."""
+    """From features that are 0 at rest to means that are 0 at rest, and the spread about them.
 
-    def __init__(self, n_features: int, n_context: int, n_hidden: int, n_outputs: int) -> None:
+    Parameters
+    ----------
+    n_features, n_context, n_hidden, n_outputs : int
+    agonists : Agonists, optional
+        The muscles that outputs follow.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_context: int,
+        n_hidden: int,
+        n_outputs: int,
+        agonists: Agonists | None = None,
+    ) -> None:
         super().__init__()
         self.first = nn.Linear(n_features + n_context, n_hidden)
         self.second = nn.Linear(n_hidden, n_hidden)
@@ -70,12 +94,29 @@ class Head(nn.Module):
         self.log_spread = nn.Linear(n_hidden, n_outputs)
         nn.init.constant_(self.log_spread.bias, -1.5)
         nn.init.zeros_(self.direct.weight)
+        self.agonists = agonists
+        if agonists is not None:
+            self.factor = nn.Linear(n_hidden, n_outputs)
+            nn.init.zeros_(self.factor.weight)
+            nn.init.zeros_(self.factor.bias)
 
-    def forward(self, features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and logarithms of the spread, (..., n_outputs)."""
+    def forward(
+        self, features: Tensor, context: Tensor, level: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Means and logarithms of the spread, (..., n_outputs).
+
+        `level` (..., n_context) is the activity that moves the face now.
+        """
         hidden = self._hidden(features, context)
-        at_rest = self._hidden(torch.zeros_like(features), context)
+        # In training all frames of an example lack the same channels: one of them is enough.
+        alone = context[:, :1] if self.training and context.dim() == 3 else context
+        nothing = features.new_zeros((*alone.shape[:-1], features.shape[-1]))
+        at_rest = self._hidden(nothing, alone)
         mean = self.mean(hidden) - self.mean(at_rest) + self.direct(features)
+        if self.agonists is not None and level is not None:
+            pull, led = self.agonists(level, context)
+            fade = 1.0 - led * torch.exp(-_FADE * pull)
+            mean = 2.0 * torch.sigmoid(self.factor(hidden)) * pull + fade * mean
         # What is unsure must not change what is believed.
         spread = self.log_spread(hidden.detach())
         return mean, torch.clamp(spread, _LOWEST_LOG_SPREAD, _HIGHEST_LOG_SPREAD)
@@ -93,18 +134,27 @@ class FrameNetwork(nn.Module):
     n_inputs, n_outputs, hidden : int
     positive : bool
         As for `Encoding`.
+    agonists : Agonists, optional
+        As for `Head`.
     """
 
     def __init__(
-        self, n_inputs: int, n_outputs: int, *, hidden: int = 96, positive: bool = True
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        *,
+        hidden: int = 96,
+        positive: bool = True,
+        agonists: Agonists | None = None,
     ) -> None:
         super().__init__()
         self.encoding = Encoding(n_inputs, positive=positive)
-        self.head = Head(self.encoding.n_features, n_inputs, hidden, n_outputs)
+        self.head = Head(self.encoding.n_features, n_inputs, hidden, n_outputs, agonists)
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log spreads (..., n_outputs) of frames (..., n_inputs)."""
-        mean, spread = self.head(*self.encoding(values))
+        features, missing = self.encoding(values)
+        mean, spread = self.head(features, missing, self.encoding.level(values))
         return mean, spread
 
 
@@ -120,6 +170,8 @@ class CausalNetwork(nn.Module):
         Frames that the convolution sees, the newest one among them.
     positive : bool
         As for `Encoding`.
+    agonists : Agonists, optional
+        As for `Head`; what they pull comes as late as the last `context` frames allow.
     """
 
     def __init__(
@@ -127,10 +179,11 @@ class CausalNetwork(nn.Module):
         n_inputs: int,
         n_outputs: int,
         *,
-        hidden: int = 80,
+        hidden: int = 72,
         memory: int = 48,
         context: int = 12,
         positive: bool = True,
+        agonists: Agonists | None = None,
     ) -> None:
         super().__init__()
         self.context, self.memory, self.mixed = context, memory, memory
@@ -140,19 +193,29 @@ class CausalNetwork(nn.Module):
         self.convolution = nn.Conv1d(self.mixed, self.mixed, context, groups=self.mixed, bias=False)
         self.blend = nn.Linear(2 * self.mixed, self.mixed, bias=False)
         self.recurrent = nn.GRU(self.mixed, memory, batch_first=True, bias=False)
-        self.head = Head(2 * self.mixed + memory, n_inputs, hidden, n_outputs)
+        self.head = Head(2 * self.mixed + memory, n_inputs, hidden, n_outputs, agonists)
+        self.kept = self.mixed + (n_inputs if agonists is not None else 0)
+        if agonists is not None:
+            self.lateness = nn.Parameter(torch.zeros(n_inputs, context))
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log spreads (batch, time, n_outputs) of frames (batch, time, n_inputs).
 
         Before the first frame the face was at rest.
         """
-        mixed, missing = self._mixed(values)
-        before = torch.zeros_like(mixed[:, :1]).expand(-1, self.context - 1, -1)
-        seen = self.convolution(torch.cat([before, mixed], dim=1).transpose(1, 2)).transpose(1, 2)
+        kept, missing = self._kept(values)
+        before = torch.zeros_like(kept[:, :1]).expand(-1, self.context - 1, -1)
+        frames = torch.cat([before, kept], dim=1).transpose(1, 2)
+        mixed = kept[..., : self.mixed]
+        seen = self.convolution(frames[:, : self.mixed]).transpose(1, 2)
         blended = self._blended(mixed, seen)
         remembered, _ = self.recurrent(blended)
-        return self._answer(mixed, blended, remembered, missing)
+        level = None
+        if self.head.agonists is not None:
+            kernel = torch.softmax(self.lateness, dim=-1)[:, None]
+            level = functional.conv1d(frames[:, self.mixed :], kernel, groups=len(kernel))
+            level = level.transpose(1, 2)
+        return self._answer(mixed, blended, remembered, missing, level)
 
     def step(
         self, values: Tensor, past: Tensor, memory: Tensor
@@ -164,7 +227,7 @@ class CausalNetwork(nn.Module):
         values : Tensor
             (batch, n_inputs)
         past : Tensor
-            (batch, context - 1, mixed), oldest first.
+            (batch, context - 1, kept), oldest first.
         memory : Tensor
             (batch, memory)
 
@@ -175,25 +238,40 @@ class CausalNetwork(nn.Module):
         past, memory : Tensor
             For the next frame.
         """
-        mixed, missing = self._mixed(values)
-        frames = torch.cat([past, mixed[:, None]], dim=1)
+        kept, missing = self._kept(values)
+        mixed = kept[:, : self.mixed]
+        frames = torch.cat([past, kept[:, None]], dim=1)
         kernel = self.convolution.weight[:, 0].transpose(0, 1)
-        blended = self._blended(mixed, (frames * kernel).sum(dim=1))
+        blended = self._blended(mixed, (frames[..., : self.mixed] * kernel).sum(dim=1))
         memory = self._remember(blended, memory)
-        mean, spread = self._answer(mixed, blended, memory, missing)
+        level = None
+        if self.head.agonists is not None:
+            late = torch.softmax(self.lateness, dim=-1).transpose(0, 1)
+            level = (frames[..., self.mixed :] * late).sum(dim=1)
+        mean, spread = self._answer(mixed, blended, memory, missing, level)
         return mean, spread, frames[:, 1:], memory
 
-    def _mixed(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def _kept(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What of a frame is looked back at: mixtures of muscles, then their levels."""
         features, missing = self.encoding(values)
-        return self.mix(features) * (1.0 + self.gate(missing)), missing
+        mixed = self.mix(features) * (1.0 + self.gate(missing))
+        if self.head.agonists is None:
+            return mixed, missing
+        return torch.cat([mixed, self.encoding.level(values)], dim=-1), missing
 
     def _blended(self, mixed: Tensor, seen: Tensor) -> Tensor:
         return functional.silu(self.blend(torch.cat([mixed, seen], dim=-1)))
 
     def _answer(
-        self, mixed: Tensor, blended: Tensor, remembered: Tensor, missing: Tensor
+        self,
+        mixed: Tensor,
+        blended: Tensor,
+        remembered: Tensor,
+        missing: Tensor,
+        level: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        mean, spread = self.head(torch.cat([mixed, blended, remembered], dim=-1), missing)
+        features = torch.cat([mixed, blended, remembered], dim=-1)
+        mean, spread = self.head(features, missing, level)
         return mean, spread
 
     def _remember(self, blended: Tensor, memory: Tensor) -> Tensor:
@@ -253,95 +331,3 @@ class WindowNetwork(nn.Module):
         blended = functional.silu(self.blend(seen))
         mean, spread = self.head(torch.cat([seen, blended], dim=-1), missing)
         return mean, spread
-
-
-class Mirrored(nn.Module):
-    """A network asked twice, about the face and its mirror image, for the mean of both answers.
-
-    A symmetric input then has a symmetric answer, to the last bit.
-
-    Parameters
-    ----------
-    network : Module
-    inputs, outputs : sequence of int
-        Which input (output) stands where in the mirror; the same order where there is no mirror.
-    mirrored : bool
-        False asks once: bases such as FLAME's cannot be mirrored by changing their order.
-    spread_scale : Tensor, optional
-        Factors (n_outputs,) on the spread, from subjects that were held out.
-    lower, upper : sequence of float
-        Bounds of the outputs.
-    """
-
-    in_order: Tensor
-    out_order: Tensor
-    spread_scale: Tensor
-    lower: Tensor
-    upper: Tensor
-
-    def __init__(
-        self,
-        network: nn.Module,
-        inputs: Sequence[int],
-        outputs: Sequence[int],
-        *,
-        mirrored: bool = True,
-        spread_scale: Tensor | None = None,
-        bounds: tuple[Sequence[float], Sequence[float]] | None = None,
-    ) -> None:
-        super().__init__()
-        self.network, self.mirrored = network, mirrored
-        n = len(outputs)
-        lower, upper = bounds or ([float("-inf")] * n, [float("inf")] * n)
-        self.register_buffer("in_order", torch.tensor(list(inputs)))
-        self.register_buffer("out_order", torch.tensor(list(outputs)))
-        factors = torch.ones(n) if spread_scale is None else spread_scale
-        self.register_buffer("spread_scale", factors)
-        self.register_buffer("lower", torch.tensor(lower, dtype=torch.float32))
-        self.register_buffer("upper", torch.tensor(upper, dtype=torch.float32))
-
-    def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Bounded means and spreads of what the network takes."""
-        mean, log_spread = self.network(values)
-        if self.mirrored:
-            other_mean, other_spread = self.network(values.index_select(-1, self.in_order))
-            mean, log_spread = self._both(mean, log_spread, other_mean, other_spread)
-        return self._bounded(mean), log_spread.exp() * self.spread_scale
-
-    def _bounded(self, mean: Tensor) -> Tensor:
-        return torch.minimum(torch.maximum(mean, self.lower), self.upper)
-
-    def _both(
-        self, mean: Tensor, spread: Tensor, other_mean: Tensor, other_spread: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        other_mean = other_mean.index_select(-1, self.out_order)
-        other_spread = other_spread.index_select(-1, self.out_order)
-        return 0.5 * (mean + other_mean), 0.5 * (spread + other_spread)
-
-
-class Stepped(Mirrored):
-    """A `CausalNetwork` frame by frame with its states in and out, for ONNX."""
-
-    def forward(  # type: ignore[override]
-        self, values: Tensor, past: Tensor, memory: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Means, spreads, and the states for the next frame; states are (1 or 2, …)."""
-        network = self.network
-        assert isinstance(network, CausalNetwork)
-        if not self.mirrored:
-            mean, log_spread, past, memory = network.step(values, past, memory)
-            return self._bounded(mean), log_spread.exp() * self.spread_scale, past, memory
-        pair = torch.cat([values, values.index_select(-1, self.in_order)], dim=0)
-        mean, log_spread, past, memory = network.step(pair, past, memory)
-        mean, log_spread = self._both(mean[:1], log_spread[:1], mean[1:], log_spread[1:])
-        return self._bounded(mean), log_spread.exp() * self.spread_scale, past, memory
-
-    def first_states(self) -> tuple[Tensor, Tensor]:
-        """The states before the first frame."""
-        network = self.network
-        assert isinstance(network, CausalNetwork)
-        faces = 2 if self.mirrored else 1
-        return (
-            torch.zeros(faces, network.context - 1, network.mixed),
-            torch.zeros(faces, network.memory),
-        )

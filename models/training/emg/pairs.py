@@ -10,6 +10,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from ....eifer_addon.errors import EiferError
+from ....eifer_addon.evaluation.scores import effort_limits
 from ....eifer_addon.signals.activity import Activity
 from ....eifer_addon.spaces import ARKIT_NAMES, ExpressionSpace
 from ....eifer_addon.track import ExpressionTrack
@@ -168,6 +169,28 @@ def pairs_of_session(
         )
         for name, part in session.parts.items()
     ]  # fmt: skip
+
+
+def within_effort(pairs: Sequence[Pair]) -> list[Pair]:
+    """Activity in parts of the strongest that a session shows, where that is beyond full effort.
+
+    A muscle that the calibration hardly reached, as a masseter that nobody clenched, has too small
+    a scale; what is to be told from faces must not be in units that differ between sessions.
+    """
+    limits = {
+        key: effort_limits(np.concatenate([p.activity for p in pairs if _session(p) == key]))
+        for key in {_session(pair) for pair in pairs}
+    }
+    return [
+        replace(p, activity=np.where(
+            p.activity > 0.5 * MISSING, p.activity / limits[_session(p)], p.activity
+        ).astype(np.float32))
+        for p in pairs
+    ]  # fmt: skip
+
+
+def _session(pair: Pair) -> tuple[str, str]:
+    return pair.subject, pair.session
 
 
 def mirror_order(names: Sequence[str]) -> list[int] | None:

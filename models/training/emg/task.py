@@ -17,6 +17,7 @@ from ...cards import ModelCard
 from ...checkpoints.packages import declare_operators
 from ..config import Config
 from ..resume import SeededSampler
+from .anatomy import agonists_of
 from .examples import Examples, Stretches
 from .export import export_link
 from .loading import LoadedPairs, load_pairs
@@ -80,6 +81,8 @@ def build_network(config: Config, names: Names) -> torch.nn.Module:
     model = config.model
     sizes: dict[str, Any] = {"hidden": int(model["hidden"]), "positive": names.positive}
     n_inputs, n_outputs = len(names.inputs), len(names.outputs)
+    if model["name"] != "window" and names.to_expression:
+        sizes["agonists"] = agonists_of(names.inputs, names.outputs)
     if model["name"] == "frame":
         return FrameNetwork(n_inputs, n_outputs, **sizes)
     if model["name"] == "window":
