@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--what", choices=_WHAT, help="what to make of a recording or activity (default: activity)"
     )
     add_input_arguments(parser)
-    parser.add_argument("--model", type=Path, help="an ONNX model (default: the baseline)")
+    parser.add_argument("--model", type=Path, help="a model's name or ONNX file (see eifer models)")
     parser.add_argument("--space", help="carry the track into this space first, e.g. arkit52")
     parser.add_argument(
         "--clean-up", metavar="JSON", help="clean a track up first: a file or a text such as "
