@@ -53,6 +53,24 @@ class Progress:
     message: str = ""
 
 
+def start_child(module: str, request: Mapping[str, Any], folder: Path) -> Child:
+    """Start the process of a job; `folder` is taken away when it cannot be started.
+
+    Raises
+    ------
+    EiferError
+        When no process can be started.
+    """
+    try:
+        return Child(module, json.dumps(request), environment={"EIFER_CACHE": str(cache_folder())})
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise EiferError(
+            f"The work on {Path(request['path']).name} could not be started: {error.strerror}.",
+            "Close some programs.",
+        ) from error
+
+
 class VideoJob:
     """The parent's side of a job; nothing here blocks. Start one with `VideoJob.start`.
 
@@ -95,18 +113,7 @@ class VideoJob:
             "path": str(path), "backend": backend, "head": None if head is None else str(head),
             "options": wanted.to_document(), "folder": str(folder),
         }  # fmt: skip
-        try:
-            child = Child(
-                "video.job_child", json.dumps(request),
-                environment={"EIFER_CACHE": str(cache_folder())},
-            )  # fmt: skip
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise EiferError(
-                f"The work on {Path(path).name} could not be started: {error.strerror}.",
-                "Close some programs.",
-            ) from error
-        return cls(Path(path), child, folder)
+        return cls(Path(path), start_child("video.job_child", request, folder), folder)
 
     @property
     def pid(self) -> int | None:

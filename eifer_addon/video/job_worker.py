@@ -5,25 +5,21 @@ As a process: ``python -P entry.py video.job_worker REQUEST``; `job_pool` is its
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import EiferError
-from ..processes import Parent
-from .decode import open_video
 from .face_tracks import follow_faces
 from .faces import FaceTracker
 from .film import Video
 from .journal import End, JournalWriter
 from .landmarker import FaceLandmarker
+from .piece_worker import Work, serve_pieces
 from .remove_follow import shown
 from .segments import Segment
 
-_NAP_S = 0.002
 #: Frames between two reports.
 _TELL_EVERY = 4
 
@@ -103,51 +99,8 @@ def follow_segment(
 
 def main(arguments: list[str]) -> int:
     """Follow piece after piece, as the parent asks, until it ends."""
-    parent = Parent()
-    request = json.loads(arguments[0])
-    how = Following(**request["how"])
-    try:
-        video = open_video(
-            request["path"], rate_hz=request["rate_hz"], index=Path(request["index"]), threads=False
-        )
-        landmarker = FaceLandmarker()
-    except EiferError as error:
-        parent.send({"failed": -1, "cause": error.cause, "remedy": error.remedy})
-        return 1
-    parent.send({"ready": True})
-    stopped = False
-
-    def should_stop() -> bool:
-        nonlocal stopped
-        stopped = stopped or parent.ended.is_set() or bool(parent.messages())
-        return stopped
-
-    while not stopped and not parent.ended.is_set():
-        for message in parent.messages():
-            stopped = stopped or "segment" not in message
-            if not stopped:
-                segment, path = Segment(**message["segment"]), Path(message["path"])
-                _work(parent, video, landmarker, how, segment, path, should_stop)
-        time.sleep(_NAP_S)
-    return 0
+    return serve_pieces(arguments, _begin, tell_every=_TELL_EVERY)
 
 
-def _work(
-    parent: Parent,
-    video: Video,
-    landmarker: FaceLandmarker,
-    how: Following,
-    segment: Segment,
-    path: Path,
-    should_stop: Callable[[], bool],
-) -> None:
-    def tell(count: int) -> None:
-        if count % _TELL_EVERY == 0:
-            parent.send({"segment": segment.number, "count": count}, droppable=True)
-
-    try:
-        follow_segment(video, landmarker, how, segment, path, tell, should_stop)
-        if not should_stop():
-            parent.send({"finished": segment.number})
-    except EiferError as error:
-        parent.send({"failed": segment.number, "cause": error.cause, "remedy": error.remedy})
+def _begin(video: Video, given: Mapping[str, Any]) -> Work:
+    return partial(follow_segment, video, FaceLandmarker(), Following(**given))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 from ..errors import EiferError
-from ..files import cache_folder
-from ..processes import Child, Parent
-from .child import VideoJob
+from ..processes import Child
+from .child import VideoJob, start_child
+from .job_side import serve_job
 
 
 class CleanJob(VideoJob):
@@ -43,18 +40,7 @@ class CleanJob(VideoJob):
         """
         folder = Path(tempfile.mkdtemp(prefix="eifer-clean-"))
         request = {"path": str(path), "out": str(out), "options": dict(options)}
-        try:
-            child = Child(
-                "video.remove_child", json.dumps(request),
-                environment={"EIFER_CACHE": str(cache_folder())},
-            )  # fmt: skip
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise EiferError(
-                f"The work on {Path(path).name} could not be started: {error.strerror}.",
-                "Close some programs.",
-            ) from error
-        return cls(Path(path), child, folder)
+        return cls(Path(path), start_child("video.remove_child", request, folder), folder)
 
     @property
     def report(self) -> Mapping[str, Any]:
@@ -79,31 +65,17 @@ class CleanJob(VideoJob):
 
 
 def main(arguments: list[str]) -> int:
-    """Do the job until its end, or until the parent says stop or ends itself."""
+    """Clean the film that the request names."""
+    return serve_job(arguments, _clean)
+
+
+def _clean(
+    request: Mapping[str, Any], say: Callable[[int, int], None], should_stop: Callable[[], bool]
+) -> Mapping[str, Any]:
     from .remove_job import remove_electrodes
 
-    parent = Parent()
-    request = json.loads(arguments[0])
-    stopped = False
-
-    def should_stop() -> bool:
-        nonlocal stopped
-        stopped = stopped or any(message.get("do") == "stop" for message in parent.messages())
-        return stopped or parent.ended.is_set()
-
-    def say(done: int, total: int) -> None:
-        parent.send(
-            {"done": done, "total": total, "at_s": time.monotonic()}, droppable=done < total
-        )
-
-    try:
-        done = remove_electrodes(
-            request["path"], request["out"], on_progress=say, overwrite=True,
-            should_stop=should_stop, **request["options"],
-        )  # fmt: skip
-    except EiferError as error:
-        parent.send({"cause": error.cause, "remedy": error.remedy})
-        return 1
-    about = {**asdict(done), "path": str(done.path), "said": done.describe()}
-    parent.send({"saved": True, "film": about})
-    return 0
+    done = remove_electrodes(
+        request["path"], request["out"], on_progress=say, overwrite=True,
+        should_stop=should_stop, **request["options"],
+    )  # fmt: skip
+    return {"film": {**asdict(done), "path": str(done.path), "said": done.describe()}}

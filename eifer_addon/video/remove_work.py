@@ -5,27 +5,23 @@ As a process: ``python -P entry.py video.remove_work REQUEST``; `job_pool` is it
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...models.translator import load_translator
-from ..errors import EiferError
-from ..processes import Parent
-from .decode import open_video
 from .film import Video
 from .landmarker import FaceLandmarker
+from .piece_worker import Work, serve_pieces
 from .remove_cleaner import Translator, Whose
 from .remove_pieces import Colours, PieceWriter
 from .remove_video import CleanedVideo
 from .segments import Segment
 
-_NAP_S = 0.002
 _TELL_EVERY = 2
 
 
@@ -110,53 +106,12 @@ def clean_piece(
 
 def main(arguments: list[str]) -> int:
     """Clean piece after piece, as the parent asks, until it ends."""
-    parent = Parent()
-    request = json.loads(arguments[0])
-    how = Cleaning.of(request["how"])
-    try:
-        video = open_video(
-            request["path"], rate_hz=request["rate_hz"], index=Path(request["index"]), threads=False
-        )
-        tools = load_translator(how.model), FaceLandmarker()
-    except EiferError as error:
-        parent.send({"failed": -1, "cause": error.cause, "remedy": error.remedy})
-        return 1
-    stopped = False
-
-    def should_stop() -> bool:
-        nonlocal stopped
-        stopped = stopped or parent.ended.is_set() or bool(parent.messages())
-        return stopped
-
-    while not stopped and not parent.ended.is_set():
-        for message in parent.messages():
-            stopped = stopped or "segment" not in message
-            if not stopped:
-                segment, path = Segment(**message["segment"]), Path(message["path"])
-                _work(parent, video, tools, how, segment, path, should_stop)
-        time.sleep(_NAP_S)
-    return 0
+    return serve_pieces(arguments, _begin, tell_every=_TELL_EVERY)
 
 
-def _work(
-    parent: Parent,
-    video: Video,
-    tools: tuple[Translator, FaceLandmarker],
-    how: Cleaning,
-    segment: Segment,
-    path: Path,
-    should_stop: Callable[[], bool],
-) -> None:
-    def tell(count: int) -> None:
-        if count % _TELL_EVERY == 0:
-            parent.send({"segment": segment.number, "count": count}, droppable=True)
-
-    try:
-        clean_piece(video, tools, how, segment, path, tell, should_stop)
-        if not should_stop():
-            parent.send({"finished": segment.number})
-    except EiferError as error:
-        parent.send({"failed": segment.number, "cause": error.cause, "remedy": error.remedy})
+def _begin(video: Video, given: Mapping[str, Any]) -> Work:
+    how = Cleaning.of(given)
+    return partial(clean_piece, video, (load_translator(how.model), FaceLandmarker()), how)
 
 
 def pieces_of(video: Video, start: int, stop: int | None, step: int) -> tuple[Segment, ...]:
