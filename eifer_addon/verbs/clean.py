@@ -12,9 +12,18 @@ from .. import api
 from ..errors import EiferError
 from ..progress import ProgressBar
 from ..video.batch_plan import find_films
-from .base import Result, positive
-from .choices import face, whole_from
-from .video import Teller, table_of_rows
+from .base import Result
+from .batches import (
+    Teller,
+    add_pool_arguments,
+    add_reading_arguments,
+    add_span_arguments,
+    cell,
+    counted,
+    end_of,
+    table_of_rows,
+)
+from .choices import face
 
 HELP = "Take electrodes, cables and tape off a face in a film, and write the film again."
 EXAMPLE = "eifer clean session.mp4 -o clean.mp4"
@@ -43,22 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--face", type=_who, default="largest", metavar="WHICH", help="largest, central, all, a "
         "person's number, or FRAME,X,Y for who is there in pixels (default: largest)",
     )  # fmt: skip
-    parser.add_argument("--start", type=whole_from(0), default=0, help="first frame (default 0)")
-    parser.add_argument("--stop", type=whole_from(1), help="the frame after the last one")
-    parser.add_argument(
-        "--step", type=whole_from(1), default=1, help="take every how-many-th frame (default 1)"
-    )
-    parser.add_argument("--rate", type=positive, help="frames per second of an image sequence")
-    parser.add_argument(
-        "--keep-going", action="store_true", help="leave damaged places of a file out"
-    )
-    parser.add_argument(
-        "--workers", type=whole_from(1), metavar="N", help="processes (default: one per core)"
-    )
-    parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="give the videos to a Dask cluster instead, e.g. "
-        "tcp://node1:8786; its workers must see the same files",
-    )  # fmt: skip
+    add_span_arguments(parser)
+    add_reading_arguments(parser)
+    add_pool_arguments(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace films that are there")
 
 
@@ -110,31 +106,17 @@ def _many(options: argparse.Namespace) -> Result:
     reports = [{name: one.get(name) for name in _KEPT} for one in result.reports]
     heads = ("clip", "frames", "face", "electrodes", "sound", "frames/s", "result")
     rows = [_row(one) for one in result.reports]
-    counts = {state: sum(one["state"] == state for one in result.reports)
-              for state in ("done", "skipped", "failed")}  # fmt: skip
-    words = ", ".join(
-        f"{count} {word}"
-        for count, word in zip(counts.values(), ("done", "done before", "failed"), strict=True)
-        if count or word == "done"
-    )
+    words = counted(result.reports)
     text = "\n".join([*table_of_rows(heads, rows), "", words, f"table: {result.table}"])
     values = {"out": str(options.out), "table": str(result.table), "clips": reports}
     return Result(text, values, failed=bool(result.failed))
 
 
 def _row(report: dict[str, Any]) -> tuple[str, ...]:
-    def cell(name: str, form: str) -> str:
-        value = report.get(name)
-        return format(value, form) if isinstance(value, int | float) else "-"
-
-    words = {"done": "done", "skipped": "done before"}
-    result = words.get(report["state"]) or f"failed: {report.get('sentence', '')}"
-    if report["state"] != "failed" and report.get("note"):
-        result += f"; {report['note']}"
     return (
-        str(report["name"]), cell("frames", "d"), cell("face_frames", "d"),
-        cell("covered_frames", "d"), str(report.get("sound") or "-"), cell("frames_per_s", ".1f"),
-        result,
+        str(report["name"]), cell(report, "frames", "d"), cell(report, "face_frames", "d"),
+        cell(report, "covered_frames", "d"), str(report.get("sound") or "-"),
+        cell(report, "frames_per_s", ".1f"), end_of(report),
     )  # fmt: skip
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import api
-from ..progress import ProgressBar
-from ..video_batch import BatchResult
 from ..video_render import STYLES
 from .base import Result, positive, require_blender
+from .batches import (
+    Teller,
+    add_pool_arguments,
+    add_reading_arguments,
+    add_span_arguments,
+    cell,
+    counted,
+    end_of,
+    table_of_rows,
+)
 from .choices import face, whole_from
 
 HELP = "Turn videos of faces into expression tracks, tables for researchers, and renders."
@@ -23,7 +29,6 @@ _KEPT = (
     "name", "path", "state", "sentence", "frames", "face_frames", "gaps", "mean_confidence",
     "frames_per_s", "seconds", "host", "files", "note",
 )  # fmt: skip
-_TOLD_EVERY_S = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,13 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=whole_from(16), default=720, help="longer side of renders (default 720)"
     )
     parser.add_argument("--engine", choices=("workbench", "cycles"), default="workbench")
-    parser.add_argument(
-        "--workers", type=whole_from(1), metavar="N", help="processes (default: one per core)"
-    )
-    parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="give the videos to a Dask cluster instead, e.g. "
-        "tcp://node1:8786; its workers must see the same files",
-    )  # fmt: skip
+    add_pool_arguments(parser)
     parser.add_argument(
         "--attempts", type=whole_from(1), default=3, metavar="N",
         help="how often a video is begun again after its process died (default 3)",
@@ -80,11 +79,7 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
         "--face", type=face, default="largest", metavar="WHICH", help="largest, central, a "
         "person's number, or FRAME,X,Y for who is there in pixels (default: largest)",
     )  # fmt: skip
-    parser.add_argument("--start", type=whole_from(0), default=0, help="first frame (default 0)")
-    parser.add_argument("--stop", type=whole_from(1), help="the frame after the last one")
-    parser.add_argument(
-        "--step", type=whole_from(1), default=1, help="take every how-many-th frame (default 1)"
-    )
+    add_span_arguments(parser)
     parser.add_argument(
         "--smoothing", type=float, metavar="S", help="seconds over which neighbouring frames are "
         "smoothed, without lag; 0 for none",
@@ -103,10 +98,7 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fov", type=positive, metavar="DEG", help="horizontal angle of view, if known"
     )
-    parser.add_argument("--rate", type=positive, help="frames per second of an image sequence")
-    parser.add_argument(
-        "--keep-going", action="store_true", help="leave damaged places of a file out"
-    )
+    add_reading_arguments(parser)
 
 
 def video_choices(options: argparse.Namespace) -> dict[str, Any]:
@@ -128,14 +120,16 @@ def run(options: argparse.Namespace) -> Result:
         if not options.scheduler:
             require_blender()
         render = {"style": options.render, "size": options.size, "engine": options.engine}
-    teller = Teller()
+    teller = Teller(_numbers)
     result = api.video_batch(
         options.files, options.out, backend=options.backend, head=options.head, render=render,
         scheduler=options.scheduler, workers=options.workers, attempts=options.attempts,
         overwrite=options.overwrite, on_news=teller, **video_choices(options),
     )  # fmt: skip
     reports = [{name: one.get(name) for name in _KEPT} for one in result.reports]
-    text = "\n".join([*table_of(result.reports), "", _sum(result), f"table: {result.table}"])
+    text = "\n".join(
+        [*table_of(result.reports), "", counted(result.reports), f"table: {result.table}"]
+    )
     values = {"out": str(options.out), "table": str(result.table), "clips": reports}
     return Result(text, values, failed=bool(result.failed))
 
@@ -146,85 +140,13 @@ def table_of(reports: Sequence[dict[str, Any]]) -> list[str]:
     return table_of_rows(heads, [_row(one) for one in reports])
 
 
-def table_of_rows(heads: Sequence[str], entries: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table: the first and the last column to the left, numbers to the right."""
-    rows = [heads, *entries]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
-    lines = []
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
-        lines.append("  ".join([*cells, row[-1]]))
-    return lines
-
-
 def _row(report: dict[str, Any]) -> tuple[str, ...]:
     """A video's cells; without numbers where it failed before there were any."""
-
-    def cell(name: str, form: str) -> str:
-        value = report.get(name)
-        return format(value, form) if isinstance(value, int | float) else "-"
-
-    words = {"done": "done", "skipped": "done before"}
-    result = words.get(report["state"]) or f"failed: {report.get('sentence', '')}"
-    if report["state"] != "failed" and report.get("note"):
-        result += f"; {report['note']}"
     return (
-        str(report["name"]), cell("frames", "d"), cell("face_frames", "d"), cell("gaps", "d"),
-        cell("mean_confidence", ".2f"), cell("frames_per_s", ".1f"), result,
+        str(report["name"]), cell(report, "frames", "d"), cell(report, "face_frames", "d"),
+        cell(report, "gaps", "d"), cell(report, "mean_confidence", ".2f"),
+        cell(report, "frames_per_s", ".1f"), end_of(report),
     )  # fmt: skip
-
-
-def _sum(result: BatchResult) -> str:
-    counts = {name: sum(one["state"] == name for one in result.reports)
-              for name in ("done", "skipped", "failed")}  # fmt: skip
-    words = f"{counts['done']} done"
-    words += f", {counts['skipped']} done before" if counts["skipped"] else ""
-    return words + (f", {counts['failed']} failed" if counts["failed"] else "")
-
-
-class Teller:
-    """Says on standard error what happens: a bar for one video, lines for many.
-
-    Parameters
-    ----------
-    words : callable, optional
-        What is said of a video that is done, out of its report.
-    """
-
-    def __init__(self, words: Callable[[dict[str, Any]], str] | None = None) -> None:
-        self._words = words or _numbers
-        self._bar: ProgressBar | None = None
-        self._frames: dict[str, tuple[int, int]] = {}
-        self._many, self._told_s = False, 0.0
-
-    def __call__(self, kind: str, values: dict[str, Any]) -> None:
-        """As `on_news` of `api.video_batch`."""
-        if kind == "workers":
-            self._many = True
-            self._say(f"{values['workers']} processes are at work.")
-        elif kind == "report":
-            self._frames.pop(values["name"], None)
-            words = values["sentence"] if values["state"] == "failed" else self._words(values)
-            self._say(f"{values['name']}: {words}")
-        elif self._many:
-            self._hear(values)
-        else:
-            self._bar = self._bar or ProgressBar(values["name"])
-            self._bar(values["done"], values["total"])
-
-    def _hear(self, values: dict[str, Any]) -> None:
-        self._frames[values["name"]] = values["done"], values["total"]
-        now = time.monotonic()
-        if now - self._told_s > _TOLD_EVERY_S:
-            self._told_s = now
-            parts = [f"{name} {done}/{total}" for name, (done, total) in self._frames.items()]
-            self._say("  frames: " + ", ".join(sorted(parts)))
-
-    @staticmethod
-    def _say(line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
 
 
 def _numbers(report: dict[str, Any]) -> str:
