@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import EiferError
 from .files import models_folder
-from .model_import import child_with_torch
+from .torch_child import TorchWork
 
 _INSTALL = (
     "Run 'PYTHON -m pip install torch torchvision lightning timm tensorboard pyyaml onnx "
@@ -76,7 +77,7 @@ def explains(quality: float) -> str:
     return f"explains {max(0.0, quality):.0%} of held-out clips"
 
 
-class TrainingJob:
+class TrainingJob(TorchWork):
     """A training in a child process; nothing here blocks.
 
     Parameters
@@ -101,34 +102,19 @@ class TrainingJob:
         When the Python cannot be started.
     """
 
-    def __init__(self, request: TrainingRequest) -> None:
-        self.state, self.note = "running", ""
-        self.progress: dict[str, Any] = {}
-        self.made: dict[str, Any] = {}
-        self._failure: EiferError | None = None
-        self._python = request.python
-        asked = asdict(request) | {"out": str(workshop(request.name) / "out")}
-        self._child = child_with_torch("training_job_child", asked, request.python)
+    crashed = ("could not train", _INSTALL)
 
-    def poll(self) -> str:
-        """Look at the child; gives the state."""
-        if self.state != "running":
-            return self.state
-        is_alive = self._child.is_alive  # before the messages, so that the last ones are read
-        for message in self._child.messages():
-            if "progress" in message:
-                self.progress = dict(message["progress"])
-                self.note = self.progress.get("note") or self.note
-            if "made" in message:
-                self.made = dict(message["made"])
-            if "cause" in message:
-                self._failure = EiferError(message["cause"], message.get("remedy", ""))
-        if not is_alive:
-            if not self.made and self._failure is None:
-                self._failure = self._crash()
-            self.state = "done" if self.made else "failed"
-            self._child.close(patience_s=0.0)
-        return self.state
+    def __init__(self, request: TrainingRequest) -> None:
+        self.note = ""
+        self.progress: dict[str, Any] = {}
+        asked = asdict(request) | {"out": str(workshop(request.name) / "out")}
+        super().__init__("training_job_child", asked, request.python)
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        super()._hear(message)
+        if "progress" in message:
+            self.progress = dict(message["progress"])
+            self.note = self.progress.get("note") or self.note
 
     @property
     def share(self) -> float:
@@ -157,24 +143,8 @@ class TrainingJob:
         self.note = "stopping; the best so far is kept"
         self._child.send({"stop": "finish"})
 
-    def check(self) -> None:
-        """Raise what the training failed with.
-
-        Raises
-        ------
-        EiferError
-            When it failed.
-        """
-        if self._failure is not None:
-            raise self._failure
-
     def close(self) -> None:
         """End the child; its last checkpoint is kept, and the next training goes on from it."""
         if self.state == "running":
             self.state = "failed"
             self._child.close()
-
-    def _crash(self) -> EiferError:
-        reason = self._child.last_words() or f"exit code {self._child.exit_code}"
-        name = Path(self._python).name or "Blender's Python"
-        return EiferError(f"{name} could not train: {reason[:200].rstrip('.')}.", _INSTALL)

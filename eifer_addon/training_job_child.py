@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ from .processes import Parent
 
 if TYPE_CHECKING:
     from ..models.training.callbacks import Stop
-    from ..models.training.config import Config
-    from ..models.training.task import Task
 
 _LOOK_S = 0.2
 
@@ -44,6 +42,7 @@ def _train(asked: Mapping[str, Any], parent: Parent) -> dict[str, Any]:
     from ..models.training.callbacks import Stop
     from ..models.training.run import train
     from ..models.training.run_folder import is_unfinished
+    from ..models.training.starting import validated_at_start
     from ..models.training.task import found_by_name
 
     config = load_config(asked["task"], None, asked["settings"]).with_values(
@@ -65,30 +64,20 @@ def _train(asked: Mapping[str, Any], parent: Parent) -> dict[str, Any]:
         result = train(config, out, resume=False, **choices)
     if result.model is None:
         raise EiferError("The training was ended from outside.", "Start it again to go on.")
-    before = _before(config, build)
-    final = models_folder() / f"{asked['name']}.onnx"
-    with atomic_path(final) as temporary:
-        temporary.write_bytes(result.model.read_bytes())
+    final = _kept(result.model, asked["name"])
     return {
         "name": asked["name"], "path": str(final), "metrics": dict(result.metrics),
         "steps": result.steps, "seconds": result.seconds, "notes": list(result.notes),
-        "before": before,
+        "before": validated_at_start(config, build),
     }  # fmt: skip
 
 
-def _before(config: Config, build: Callable[[Config], Task]) -> dict[str, float]:
-    """What is validated of the model that the training began from; empty where it began anew."""
-    import lightning.pytorch as pl
-
-    task = build(config)
-    if not getattr(task, "started_from", ""):
-        return {}
-    trainer = pl.Trainer(
-        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
-        enable_checkpointing=False,
-    )  # fmt: skip
-    found = trainer.validate(task.module, datamodule=task.data, verbose=False)
-    return {name: float(value) for name, value in found[0].items()}
+def _kept(model: Path, name: str) -> Path:
+    """A model in the folder of the user's models."""
+    final = models_folder() / f"{name}.onnx"
+    with atomic_path(final) as temporary:
+        temporary.write_bytes(model.read_bytes())
+    return final
 
 
 def _listen(parent: Parent, stop: Stop) -> None:
