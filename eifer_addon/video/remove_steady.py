@@ -16,6 +16,7 @@ from scipy.ndimage import uniform_filter
 
 from .crop import Region
 from .remove_blend import SIZE, Patch, in_light
+from .remove_tint import without_tint
 
 #: How much of a new frame is taken where it agrees with the former one, and the difference (0 to
 #: 255) up to which it does; from the second one on the new frame is taken whole.
@@ -62,10 +63,13 @@ class Steady:
         -------
         Patch
         """
-        lit = Patch(
-            patch.region, patch.picture,
-            in_light(patch.picture, patch.fill, patch.alpha), patch.coverage,
-        )  # fmt: skip
+        fill = in_light(patch.picture, patch.fill, patch.alpha)
+        if points is not None:
+            region = patch.region
+            corner = region.x - region.width / 2, region.y - region.height / 2
+            within = (points - corner) * (SIZE / region.width)
+            fill = without_tint(patch.picture, fill, patch.coverage, within)
+        lit = Patch(patch.region, patch.picture, fill, patch.coverage)
         last = self._last
         if self._smooth and last is not None and points is not None:
             lit = _mixed(lit, points, last)
