@@ -17,7 +17,7 @@ from ..eifer_addon.scene.muscle_analysis import (
 )
 from ..eifer_addon.scene.muscle_analysis_settings import muscles_of
 from ..eifer_addon.scene.properties import show_progress
-from .base import CANCELLED, PASSING, RUNNING, OperatorResult, guarded
+from .base import CANCELLED, PASSING, RUNNING, OperatorResult, guarded, watched
 
 _TICK_S, _LOOK_S = 0.1, 0.02
 _RUNNING = "running"
@@ -44,13 +44,10 @@ class EIFER_OT_analyse_muscles(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
         """Start it and look at it from a timer."""
-        if guarded(self, lambda: self._start(context)) == CANCELLED:
-            return CANCELLED
-        manager = context.window_manager
-        self.timer = manager.event_timer_add(_TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        show_progress(context, 0.0, "Analysing muscles")
-        return RUNNING
+        result = watched(self, context, lambda: self._start(context), _TICK_S)
+        if result == RUNNING:
+            show_progress(context, 0.0, "Analysing muscles")
+        return result
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """All at once, for scripts."""

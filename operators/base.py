@@ -6,7 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..eifer_addon.errors import Cancelled, EiferError
 
@@ -49,6 +49,29 @@ def guarded(operator: bpy.types.Operator, job: Callable[[], object]) -> Operator
         if warning.category is UserWarning:
             operator.report({"WARNING"}, str(warning.message))
     return FINISHED
+
+
+def watched(
+    operator: Any, context: bpy.types.Context, start: Callable[[], object], every_s: float
+) -> OperatorResult:
+    """Start work that goes on beside Blender, and let a timer call the operator's `modal`.
+
+    Parameters
+    ----------
+    operator : bpy.types.Operator
+        Gets the attribute ``timer``, which it takes away when the work has ended.
+    context : bpy.types.Context
+    start : callable
+        Starts the work; when it fails, nothing is watched.
+    every_s : float
+        Seconds between two looks.
+    """
+    if guarded(operator, start) == CANCELLED:
+        return CANCELLED
+    manager = context.window_manager
+    operator.timer = manager.event_timer_add(every_s, window=context.window)
+    manager.modal_handler_add(operator)
+    return RUNNING
 
 
 def _unexpected(operator: bpy.types.Operator, error: Exception) -> str:

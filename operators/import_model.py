@@ -13,7 +13,7 @@ from ..eifer_addon.model_import import ImportRequest, ModelImport
 from ..eifer_addon.scene.preferences import torch_python
 from ..models.reconstructors.installed import remove
 from ..models.reconstructors.registry import reconstructors
-from .base import CANCELLED, PASSING, RUNNING, OperatorResult, guarded
+from .base import CANCELLED, PASSING, RUNNING, OperatorResult, guarded, watched
 
 _TICK_S, _LOOK_S = 0.2, 0.05
 #: Blender keeps no reference to the texts of an enumeration.
@@ -108,12 +108,7 @@ class EIFER_OT_run_model_import(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
         """Start the import and the timer that looks at it."""
-        if guarded(self, lambda: self._start(context)) == CANCELLED:
-            return CANCELLED
-        manager = context.window_manager
-        self.timer = manager.event_timer_add(_TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        return RUNNING
+        return watched(self, context, lambda: self._start(context), _TICK_S)
 
     def _start(self, context: bpy.types.Context) -> None:
         self.job = ModelImport(request_of(self, context))

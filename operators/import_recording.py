@@ -12,7 +12,16 @@ from ..eifer_addon.scene.import_queue import ImportQueue
 from ..eifer_addon.scene.imports import Choices
 from ..eifer_addon.scene.properties import show_progress
 from ..eifer_addon.signals.suffixes import all_suffixes
-from .base import CANCELLED, FINISHED, PASSING, RUNNING, OperatorResult, guarded, in_object_mode
+from .base import (
+    CANCELLED,
+    FINISHED,
+    PASSING,
+    RUNNING,
+    OperatorResult,
+    guarded,
+    in_object_mode,
+    watched,
+)
 from .import_options import ImportOptions, choices_of, draw_options
 
 EXTENSIONS = all_suffixes()
@@ -53,13 +62,10 @@ class EIFER_OT_run_import(ImportOptions, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
         """Start; one portion is done per tick of a timer."""
         self.asks = False
-        if guarded(self, lambda: self._start(context)) == CANCELLED:
-            return CANCELLED
-        manager = context.window_manager
-        self.timer = manager.event_timer_add(_TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        show_progress(context, self.job.progress, self.job.status())
-        return RUNNING
+        result = watched(self, context, lambda: self._start(context), _TICK_S)
+        if result == RUNNING:
+            show_progress(context, self.job.progress, self.job.status())
+        return result
 
     def _start(self, context: bpy.types.Context) -> None:
         self.job = ImportQueue(context, self._choices())

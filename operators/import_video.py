@@ -12,7 +12,16 @@ from ..eifer_addon.scene.takes import take_at_hand
 from ..eifer_addon.scene.video_imports import VideoChoices, choices_of_take, is_partial
 from ..eifer_addon.scene.video_queue import VideoQueue
 from ..eifer_addon.scene.video_settings import STATE, clock, show_video_progress
-from .base import CANCELLED, FINISHED, PASSING, RUNNING, OperatorResult, guarded, in_object_mode
+from .base import (
+    CANCELLED,
+    FINISHED,
+    PASSING,
+    RUNNING,
+    OperatorResult,
+    guarded,
+    in_object_mode,
+    watched,
+)
 from .import_video_options import (
     VideoOptionsOfOperator,
     choices_of,
@@ -48,13 +57,10 @@ class ModalVideo:
 
     def begin(self, context: bpy.types.Context) -> OperatorResult:
         """Start the work and the timer that looks at it."""
-        if guarded(self, lambda: self._start(context)) == CANCELLED:
-            return CANCELLED
-        manager = context.window_manager
-        self.timer = manager.event_timer_add(_TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        self._show(context)
-        return RUNNING
+        result = watched(self, context, lambda: self._start(context), _TICK_S)
+        if result == RUNNING:
+            self._show(context)
+        return result
 
     def _start(self, context: bpy.types.Context) -> None:
         self.job = self.make_queue(context)

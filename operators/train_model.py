@@ -29,7 +29,7 @@ from ..eifer_addon.training_job import (
     explains,
     workshop,
 )
-from .base import CANCELLED, PASSING, RUNNING, OperatorResult, guarded
+from .base import CANCELLED, PASSING, RUNNING, OperatorResult, guarded, watched
 
 _TICK_S, _LOOK_S = 0.25, 0.1
 _QUALITY = "validation/r2"
@@ -69,13 +69,10 @@ class EIFER_OT_train_model(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> OperatorResult:
         """Start the training and the timer that looks at it."""
-        if guarded(self, lambda: self._start(context)) == CANCELLED:
-            return CANCELLED
-        manager = context.window_manager
-        self.timer = manager.event_timer_add(_TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        show_running(0.0, "Starting")
-        return RUNNING
+        result = watched(self, context, lambda: self._start(context), _TICK_S)
+        if result == RUNNING:
+            show_running(0.0, "Starting")
+        return result
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Train to the end; for scripts."""
