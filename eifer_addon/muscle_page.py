@@ -24,7 +24,7 @@ WIDTH_IN, HEIGHT_IN, DPI = 8.27, 11.69, 220
 _LEFT, _RIGHT = 0.06, 0.95
 #: Characters of the caption's font that fit the page.
 _LINE = 150
-_SENTENCE = 134
+_SENTENCE = 148
 
 
 def write_page(path: str | Path, found: MuscleAnalysis, *, overwrite: bool = True) -> Path:
@@ -99,7 +99,8 @@ def _header(figure: Any, found: MuscleAnalysis) -> None:
     _rule(figure, 0.941)
     sentence = delay_sentence(found) + " " + summary_sentence(found) if found.measured else ""
     if sentence:
-        sentence = sentence.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+        for sign in (" ± ", " %"):
+            sentence = sentence.replace(sign, sign.replace(" ", "\N{NO-BREAK SPACE}"))
         figure.text(_LEFT, 0.937, textwrap.fill(sentence, _SENTENCE), fontsize=6.8, va="top",
                     linespacing=1.25)  # fmt: skip
 
