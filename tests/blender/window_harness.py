@@ -28,6 +28,8 @@ FOLDED = 26
 IMPORT_LIMIT_S = 120.0
 #: Where the mouse is.
 _mouse = [0, 0]
+#: All of our panels, parents first, also those that are not shown.
+_panels: list[type[bpy.types.Panel]] = []
 Scene = Callable[[], Iterator[float]]
 
 
@@ -100,11 +102,13 @@ def show_panels(*names: str, folded: Sequence[str] = ()) -> None:
 
     A script can neither fold nor unfold a panel that was drawn; for others it holds.
     """
-    ours = [getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith(_PREFIX)]
-    ours.sort(key=lambda cls: bool(getattr(cls, "bl_parent_id", "")))
-    for cls in reversed(ours):
-        bpy.utils.unregister_class(cls)
-    for cls in ours:
+    if not _panels:
+        ours = [getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith(_PREFIX)]
+        _panels.extend(sorted(ours, key=lambda cls: bool(getattr(cls, "bl_parent_id", ""))))
+    for cls in reversed(_panels):
+        if cls.is_registered:
+            bpy.utils.unregister_class(cls)
+    for cls in _panels:
         name = cls.__name__.removeprefix(_PREFIX)
         if name in names:
             cls.bl_options = set(getattr(cls, "bl_options", set())) - {"DEFAULT_CLOSED"}
