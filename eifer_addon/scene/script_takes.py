@@ -16,6 +16,7 @@ from .edits import note_channels
 from .muscle_activity import key_activity
 from .recipes import Recipe, has_recipe, recipe_of
 from .sources import keep_source
+from .video_marks import key_certainty
 
 if TYPE_CHECKING:
     from ..signals.activity import Activity
@@ -29,7 +30,7 @@ def complete_take(
     activity: Activity | None,
     track: ExpressionTrack,
 ) -> None:
-    """Key the activity of a new take, and show its settings.
+    """Key the activity of a new take and how sure its model is, and show its settings.
 
     A take that does not know its recording keeps the track itself, so that it can be cleaned up.
 
@@ -55,6 +56,8 @@ def complete_take(
     if has_recipe(action):
         recipe = recipe_of(action)
         show_edits(action, recipe, muscles_of(recipe) if activity is None else activity.muscles)
+        if is_head(obj):
+            key_certainty(context, obj, action, track)
     else:
         keep_source(action, track)
         show_clean_up(action, TrackEdits(), track.space)
