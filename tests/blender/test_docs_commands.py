@@ -27,7 +27,7 @@ def commands(page: Path, *, marked: bool) -> list[list[str]]:
     for kind, block in _BLOCK.findall(page.read_text("utf-8")):
         if kind != "sh" and (marked or kind):
             continue
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             plain = line.removeprefix("blender --command ")
             if plain.startswith("eifer "):
                 found.append(shlex.split(plain, comments=True)[1:])
