@@ -1,4 +1,4 @@
-"""The translator's sections: portraits with drawn electrodes, and rendered people with truth."""
+"""The section on portraits with drawn electrodes, restored by the translator."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ...models.synthetic.drawn_electrodes import draw_on_portrait
-from ...models.synthetic.frames import FrameRenderer
 from ...models.synthetic.portraits import portrait_split
-from ...models.synthetic.subject import draw_subject
 from ...models.translator import Translator, load_translator
 from ..errors import EiferError
 from ..progress import OnProgress
-from ..spaces import ARKIT_NAMES
 from ..video.landmarker import FaceLandmarker
 from ..video.remove_cleaner import FrameCleaner
-from .emg import SHOWN
 from .emotions import EmotionClassifier, find_classifier
 from .portraits import Cleaner, outcomes, read_portraits, tables
 from .sections import Row, Section
@@ -37,11 +33,6 @@ _MEASURES: tuple[tuple[str, str, float | None, bool], ...] = (
     ("worn_emotion", "classifier agrees, with electrodes", None, True),
     ("restored_emotion", "classifier agrees, restored", None, True),
 )
-#: Vertices that some coefficient moves by at least so much, in m, are the face that is judged.
-_MOVED_M = 0.001
-_RATIO = 1.2
-#: Clean, restored, and what is covered.
-_Frames = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _cleaner(translator: Translator, landmarker: FaceLandmarker) -> Callable[[], Cleaner]:
@@ -116,87 +107,3 @@ def _notes(n_portraits: int, classify: EmotionClassifier | None) -> list[str]:
             "(eifer models import rmn FILE)."
         )
     return notes
-
-
-def rendered(*, seed: int, quick: bool, model: Path | None, on_progress: OnProgress) -> Section:
-    """Rendered people: what clean, worn and restored frames tell of the face, in mm, and flicker.
-
-    The scores that the landmark network gives drive the subject's own head; the error is the mean
-    distance to the true face, in mm, over vertices that expressions move, pose left out.
-    """
-    people, steps = (1, 2) if quick else (5, 6)
-    landmarker, translator = FaceLandmarker(), load_translator(model)
-    errors: dict[str, list[float]] = {"clean": [], "occluded": [], "restored": []}
-    lost = dict.fromkeys(errors, 0)
-    still: dict[str, list[float]] = {"clean": [], "restored": []}
-    total, done, last_sheet = people * len(SHOWN) * steps, 0, []
-    for index in range(people):
-        renderer = FrameRenderer(draw_subject(seed, index), "fridlund")
-        moved = _moved(renderer)
-        for shown in SHOWN.values():
-            cleaner = FrameCleaner(translator, landmarker)
-            before: _Frames | None = None
-            for step in range(steps):
-                truth = _pose(dict(shown), (step + 1) / steps)
-                clean, worn, covered = renderer.frame(truth, number=step)
-                restored = cleaner(worn).image
-                frames = {"clean": clean, "occluded": worn, "restored": restored}
-                found = {k: landmarker.detect(v, max_faces=1, refine=1) for k, v in frames.items()}
-                for name, faces in found.items():
-                    lost[name] += not faces
-                    # Only frames in which all three are found can be compared with each other.
-                    if all(found.values()):
-                        made = renderer.vertices(faces[0].blendshapes)
-                        apart = np.linalg.norm(made - renderer.vertices(truth), axis=1)[moved]
-                        errors[name].append(1000 * float(apart.mean()))
-                if before is not None:
-                    _add_flicker(still, (clean, restored, covered), before)
-                before = (clean, restored, covered)
-                done += 1
-                on_progress(done, total)
-            last_sheet.append(np.concatenate([clean, worn, restored], axis=1))
-    rows = _rendered_rows(errors, lost, still, total, seed)
-    return Section("Rendered people", rows, [
-        "The rows in mm hold frames in which all three were found; frames that were lost are told "
-        "beside them.",
-        "Flicker is the change from frame to frame where electrodes lie, in a moving face; the "
-        "clean film's is its motion and noise.",
-    ], {"rendered.png": np.concatenate(last_sheet[: len(SHOWN)])})  # fmt: skip
-
-
-def _moved(renderer: FrameRenderer) -> np.ndarray:
-    """Which vertices some coefficient moves visibly, bool (V,)."""
-    units = renderer.head.units
-    assert units is not None
-    return np.asarray(np.linalg.norm(units, axis=2).max(axis=0) > _MOVED_M)
-
-
-def _add_flicker(still: dict[str, list[float]], now: _Frames, before: _Frames) -> None:
-    both = now[2] & before[2]
-    if both.any():
-        for name, new, old in zip(still, now[:2], before[:2], strict=True):
-            change = np.abs(new.astype(float) - old.astype(float))
-            still[name].append(float(change[both].mean()))
-
-
-def _pose(shown: dict[str, float], strength: float) -> np.ndarray:
-    bases = [n.removesuffix("Left").removesuffix("Right") for n in ARKIT_NAMES]
-    return np.array([0.8 * strength if base in shown else 0.0 for base in bases], np.float32)
-
-
-def _rendered_rows(
-    errors: dict[str, list[float]], lost: dict[str, int], still: dict[str, list[float]],
-    total: int, seed: int,
-) -> list[Row]:  # fmt: skip
-    mean = {name: float(np.mean(v)) if v else float("nan") for name, v in errors.items()}
-    n = f"{len(errors['clean'])} of {total} frames"
-    rows = [Row(f"vertex error, {k}, mm", v, n, seed) for k, v in mean.items()]
-    rows.append(Row("restored / clean", mean["restored"] / mean["clean"], n, seed, _RATIO))
-    rows.append(Row("vertex error, encoder, mm", float("nan"), "0 frames", seed,
-                    note="not measured: there are no default weights of it yet"))  # fmt: skip
-    rows += [Row(f"faces lost, {k}", v / total, f"{total} frames", seed) for k, v in lost.items()]
-    rows += [
-        Row(f"flicker, {k}, of 255", float(np.mean(v)) if v else float("nan"),
-            f"{len(v)} pairs of frames", seed) for k, v in still.items()
-    ]  # fmt: skip
-    return rows

@@ -9,7 +9,6 @@ import numpy as np
 
 from ...models.choosing import open_model
 from ...models.synthetic.emg_sessions import EMOTIONS, EmgSession, sessions
-from ...models.synthetic.frames import FrameRenderer
 from ...models.synthetic.subject import draw_subject
 from .. import api
 from ..errors import EiferError
@@ -17,6 +16,7 @@ from ..files import cache_folder
 from ..progress import OnProgress
 from . import emg
 from .driven import is_driven
+from .emotion_sheet import emotion_sheet
 from .sections import Row, Section
 
 #: Which subjects and skins are never used in training: those of every seed but this.
@@ -145,32 +145,12 @@ def emotions(
             True, f"true face {found[emotion][base][1]:.2f}")
         for emotion, wanted in emg.SHOWN.items() if emotion in found for base, least in wanted
     ]  # fmt: skip
-    sheet = _sheet(people[0], method, seed)
+    sheet = emotion_sheet(people[0], method, seed, _LATE_S)
     return Section("Posed emotions", rows, [
         f"{name}; the mean of both sides over the held half of each pose.",
-        "In the picture: " + ", ".join(sorted(emg.SHOWN)) + "; the true face above, the face "
-        "told from the muscles below.",
+        "The picture is of the first person, each pose where the true face shows it most plainly: "
+        "the true face above, the face told from the muscles below.",
     ], {"emotions.png": sheet})  # fmt: skip
-
-
-def _sheet(session: EmgSession, method: emg.Method, seed: int) -> np.ndarray:
-    part = session.parts[EMOTIONS]
-    activity, truth = part.activities["clinical"], part.track
-    made = method(session, activity)
-    renderer = FrameRenderer(draw_subject(seed, int(session.subject.split("-")[1])), size=256)
-    events = {name: (start, length) for start, name, length in activity.events}
-    columns = []
-    for emotion in sorted(set(events) & set(emg.SHOWN)):
-        start, length = events[emotion]
-        inside = (truth.timestamps >= start) & (truth.timestamps < start + length)
-        at = truth.timestamps[inside][int(truth.coefficients[inside].sum(axis=1).argmax())]
-        curves = ((truth.timestamps, truth.coefficients), (activity.timestamps + _LATE_S, made))
-        faces = [
-            renderer.frame(np.array([np.interp(at, times, c) for c in values.T], np.float32))[0]
-            for times, values in curves
-        ]
-        columns.append(np.concatenate(faces))
-    return np.concatenate(columns, axis=1)
 
 
 def real(data: Path, *, quick: bool, models: Mapping[str, str], on_progress: OnProgress) -> Section:
@@ -192,8 +172,9 @@ def real(data: Path, *, quick: bool, models: Mapping[str, str], on_progress: OnP
     n = f"{len(files)} people"
     rows = [
         Row(f"{model}: {key}, d", d, n, None,
-            None if model == "baseline" else effects["baseline"][key], True)
-        for model, row in effects.items() for key, d in row.items()
+            *((None, True, "the reference") if model == "baseline" else
+              (effects["baseline"][key], True, f"baseline {effects['baseline'][key]:.2f}")))
+        for key in effects["baseline"] for model, d in ((m, e[key]) for m, e in effects.items())
     ]  # fmt: skip
     return Section("Real people (FMOV)", rows, [
         "The target is the baseline's effect size. So few people cannot tell these apart."

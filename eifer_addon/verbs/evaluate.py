@@ -70,6 +70,7 @@ def _check(options: argparse.Namespace, chosen: tuple[str, ...]) -> None:
 
 def _jobs(options: argparse.Namespace) -> dict[str, Callable[[ProgressBar], Section]]:
     from ..evaluation import faces, muscles
+    from ..evaluation.rendered import rendered
 
     seed, quick, model = options.seed, options.quick, options.model_translator
     named = {"emg2exp": options.model_emg2exp, "exp2emg": options.model_exp2emg}
@@ -77,7 +78,7 @@ def _jobs(options: argparse.Namespace) -> dict[str, Callable[[ProgressBar], Sect
     return {
         "portraits": lambda bar: faces.portraits(
             options.data, seed=seed, quick=quick, model=model, on_progress=bar),
-        "rendered": lambda bar: faces.rendered(
+        "rendered": lambda bar: rendered(
             seed=seed, quick=quick, model=model, on_progress=bar),
         "emg": lambda bar: muscles.links(seed=seed, quick=quick, models=models, on_progress=bar),
         "real": lambda bar: muscles.real(
