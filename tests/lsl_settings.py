@@ -40,10 +40,13 @@ _FIRST_PORT, _PORTS, _RUNS = 20_000, 64, 180
 def use_loopback_only() -> Path:
     """Write the settings, let ``LSLAPICFG`` name them for this process and its children."""
     path = Path(tempfile.mkdtemp(prefix="eifer-lsl-")) / "lsl_api.cfg"
-    run = uuid.uuid4()
+    # Workers of pytest-xdist share the number of their run: blocks side by side are never the same.
+    run = uuid.UUID(os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     # Ports of its own, too: LSL has but 32, and another run's resolvers can hold all of them.
-    port = _FIRST_PORT + _PORTS * (run.int % _RUNS)
-    text = SETTINGS.format(session=f"test-{run.hex[:12]}", port=port, base=port + 1)
+    port = _FIRST_PORT + _PORTS * ((run.int + worker) % _RUNS)
+    session = f"test-{run.hex[:12]}-{worker}"
+    text = SETTINGS.format(session=session, port=port, base=port + 1)
     path.write_text(text, encoding="utf-8")
     os.environ["LSLAPICFG"] = str(path)
     return path
