@@ -165,6 +165,8 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     if "skin_vertices" in head.info:
         skin = np.arange(head.n_vertices) < head.info["skin_vertices"]
         parts = replace(parts, skin=skin, hair=np.zeros_like(skin))
+    # Single teeth are as small as hairs.
+    parts = replace(parts, hair=parts.hair & ~_made_of(head, "teeth"))
     place = laid_on_open_head(head)
     neutral = head.shaped(identity)
     share = np.where(parts.skin, hair_share(place, look) * _no_ears(place), 0.0)
@@ -213,7 +215,7 @@ def _surface(
     soft = np.flatnonzero(parts.skin & collar)
     skin_share[soft] = np.clip(0.5 + above[soft] / _COLLAR_SOFT_M, 0, 1)
     eyes = parts.eyes["left"] | parts.eyes["right"]
-    wet = np.where(eyes, 3.0, np.where(parts.inner, 1.2, 0.1))
+    wet = np.where(eyes, 0.7, np.where(parts.inner, 1.2, 0.1))
     gloss = np.concatenate([
         np.where(parts.skin, 1.0, wet), np.full(n_hair, 0.9), np.full(n_neck, 0.6),
         np.zeros(n_body - n_neck),
@@ -260,26 +262,30 @@ def _mouth(head: HeadModel, skin: np.ndarray) -> np.ndarray:
     """Bool (V,), skin inside the mouth and the nostrils, whose own colours are dark."""
     assert head.colours is not None
     dark = head.colours.sum(axis=1) < 0.30
-    inside = np.zeros(head.n_vertices, bool)
-    if head.polygon_material is not None and head.polygons is not None:
-        chosen = head.polygons[head.polygon_material == head.materials.index("mouth")]
-        inside[chosen[chosen >= 0]] = True
+    inside = _made_of(head, "mouth")
     near = (np.abs(head.template[:, 0]) < 0.03) & (head.template[:, 2] > 0.03)
     return np.asarray(skin & (inside | (dark & near & (head.template[:, 1] < 0.0))))
+
+
+def _made_of(head: HeadModel, material: str) -> np.ndarray:
+    """Bool (V,), vertices of polygons of a material."""
+    found = np.zeros(head.n_vertices, bool)
+    kind, polygons = head.polygon_material, head.polygons
+    if kind is not None and polygons is not None and material in head.materials:
+        chosen = polygons[kind == head.materials.index(material)]
+        found[chosen[chosen >= 0]] = True
+    return found
 
 
 def _part_colours(head: HeadModel, hairs: np.ndarray, look: Look) -> np.ndarray:
     """Colours (V, 3): the eyes' irises and the brows' hairs are the person's own."""
     assert head.colours is not None
     colours = head.colours.astype(np.float64).copy()
-    polygons, kind = head.polygons, head.polygon_material
-    if kind is None or polygons is None:
+    if head.polygons is None or head.polygon_material is None:
         return colours
 
     def of(name: str) -> np.ndarray:
-        number = head.materials.index(name) if name in head.materials else -1
-        chosen = polygons[kind == number]
-        return np.unique(chosen[chosen >= 0])
+        return np.flatnonzero(_made_of(head, name))
 
     iris = of("iris")
     tone = colours[iris].sum(axis=1, keepdims=True)
