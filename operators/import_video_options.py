@@ -32,8 +32,9 @@ def _backend_items(_operator: object, _context: bpy.types.Context | None) -> _En
     from ..models.reconstructors.registry import DEFAULT, backends
 
     every = backends()
-    names = [(DEFAULT, DEFAULT), *((name, name) for name in brought())]
-    names += [(one.name, one.backend) for one in installed() if one.backend in every]
+    own = {one.name: one.backend for one in installed() if one.backend in every}
+    names = [(DEFAULT, DEFAULT), *((name, name) for name in brought() if name not in own)]
+    names += own.items()
     key = str(names)
     if key not in _known:
         _known[key] = tuple(_item(name, every[backend]) for name, backend in names)

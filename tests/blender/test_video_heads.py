@@ -53,10 +53,10 @@ def as_flame(obj: bpy.types.Object, name: str, sha256: str = "") -> None:
     obj[METADATA_KEY] = {**dict(obj[METADATA_KEY]), "head": name, "sha256": sha256}
 
 
-def test_the_back_ends_are_mediapipe_and_what_the_user_imported(networks: Path) -> None:
+def test_the_back_ends_are_those_that_come_along_and_the_users(networks: Path) -> None:
     items = options._backend_items(None, None)
-    assert [item[0] for item in items] == ["mediapipe", "mine", "smirk"]
-    assert items[1][1] == "SMIRK (mine)"
+    assert [item[0] for item in items] == ["mediapipe", "encoder", "mine", "smirk"]
+    assert items[2][1] == "SMIRK (mine)"
     assert options._backend_items(None, None) is items, "Blender keeps pointers to these strings"
     assert options._backend_of("mediapipe") == ("mediapipe", {})
     assert options._backend_of("mine") == ("smirk", {"model": "mine"})
