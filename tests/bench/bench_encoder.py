@@ -9,7 +9,6 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from conftest import find_test_data
 
 from eifer.eifer_addon.evaluation.portraits import Portrait, Seen, compare, read_portraits
+from eifer.eifer_addon.evaluation.rendered import encoder_looks
 from eifer.eifer_addon.video.landmarker import Face, FaceLandmarker
 from eifer.eifer_addon.video.remove_cleaner import FrameCleaner
 from eifer.models.reconstructors import encoder
@@ -32,17 +32,6 @@ from eifer.models.translator import load_translator
 WAYS = (
     "landmark network", "encoder", "translator, landmark network", "translator's place, encoder",
 )  # fmt: skip
-
-
-def read(network: Model, image: np.ndarray, face: Face) -> Face:
-    """A face as the encoder sees it in a picture, at the place of a first look."""
-    crop = encoder.crop(face.landmarks)
-    picture = encoder.BACKEND.cut(image, crop, encoder.IMAGE_SIZE)
-    rows = network.run(np.ascontiguousarray(picture.transpose(2, 0, 1)[None] / 255, np.float32))
-    return replace(
-        face, landmarks=encoder.landmarks_back(rows, crop[None])[0],
-        blendshapes=rows[0, : encoder.N_SCORES],
-    )  # fmt: skip
 
 
 def outcomes(
@@ -61,7 +50,7 @@ def outcomes(
             restored = FrameCleaner(translator, landmarker)(worn).image
             looks = (first(worn), first(restored))
             ways: tuple[Callable[[Face], Face], ...] = (
-                lambda face: face, lambda face, image=worn: read(network, image, face),
+                lambda face: face, lambda face, image=worn: encoder_looks(network, image, face),
             )  # fmt: skip
             for k, way in enumerate(WAYS):
                 look = looks[k // 2]
