@@ -60,7 +60,8 @@ def _list(_options: argparse.Namespace) -> Result:
     cards = {file.stem: read_card(file) for file in sorted(_WEIGHTS.glob("*.onnx"))}
     lines = ["Comes with the add-on:"]
     lines += [
-        f"  {name}: {card.kind}, {card.space}, {card.licence}" for name, card in cards.items()
+        f"  {name}: {', '.join(filter(None, (card.kind, card.space, card.licence)))}"
+        for name, card in cards.items()
     ]
     assets = {name: _asset(name) for name in _ASSETS}
     lines += [f"  {name}: {where}" for name, where in assets.items()]
