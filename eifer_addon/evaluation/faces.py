@@ -44,15 +44,18 @@ def _cleaner(translator: Translator, landmarker: FaceLandmarker) -> Callable[[],
 
 
 def portraits(
-    data: Path, *, seed: int, quick: bool, model: Path | None, on_progress: OnProgress
+    data: Path, *, seed: int, quick: bool, model: Path | None, judge: str, on_progress: OnProgress
 ) -> Section:
     """Portraits that were never trained on, with 16, 32 and 60 electrodes, restored.
+
+    `judge` names a classifier as `find_classifier` takes it.
 
     Raises
     ------
     EiferError
-        When the folder holds no portraits, or none with a face.
+        When the folder holds no portraits, or none with a face, or the judge is not there.
     """
+    classify = find_classifier(data, judge)
     paths = sorted((data / "images" / "faker_CC0").rglob("*.jpg"))
     if not paths:
         raise EiferError(
@@ -63,7 +66,6 @@ def portraits(
     people = read_portraits(portrait_split(paths)[2][:: 10 if quick else 1], landmarker)
     if not people:
         raise EiferError(f"No face is found in the test portraits of {data}.", "Check the files.")
-    classify = find_classifier(data)
     new, counts, done = _cleaner(load_translator(model), landmarker), (60,) if quick else (
         16, 32, 60), []  # fmt: skip
     for one in outcomes(people, new, landmarker, counts, (seed,), classify):

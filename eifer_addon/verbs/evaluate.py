@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=whole_from(0), default=2, help="of people and electrodes (default 2)"
     )
     parser.add_argument("--model-translator", type=Path, metavar="FILE", help="instead of ours")
+    parser.add_argument(
+        "--classifier", default="", metavar="MODEL",
+        help="which judge of expressions: an imported one by name, or a file (default: rmn where "
+        "it was imported, else the small one in --data)",
+    )  # fmt: skip
     for kind in ("emg2exp", "exp2emg"):
         parser.add_argument(f"--model-{kind}", metavar="MODEL", help="by name or file")
 
@@ -77,7 +82,8 @@ def _jobs(options: argparse.Namespace) -> dict[str, Callable[[ProgressBar], Sect
     models = {kind: name for kind, name in named.items() if name}
     return {
         "portraits": lambda bar: faces.portraits(
-            options.data, seed=seed, quick=quick, model=model, on_progress=bar),
+            options.data, seed=seed, quick=quick, model=model, judge=options.classifier,
+            on_progress=bar),
         "rendered": lambda bar: rendered(
             seed=seed, quick=quick, model=model, on_progress=bar),
         "emg": lambda bar: muscles.links(seed=seed, quick=quick, models=models, on_progress=bar),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from .reading import Checkpoint, check_file, read_checkpoint
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: Steps of which progress tells.
-STEPS = 5
+_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -88,37 +89,41 @@ def import_checkpoint(
         When torch or timm is missing, the checkpoint is unsafe, damaged or another network's, its
         weights do not fit, ONNX differs from torch, or the file exists.
     """
-    tell = on_progress or (lambda _done, _total: None)
     rules = get_reconstructor(backend)
     target = target_of(rules.name, name, out, overwrite=overwrite)
+
+    def make(read: Checkpoint) -> tuple[Built, ModelCard]:
+        built = _build(rules, read, module)
+        return built, _card(rules, target.stem, read, built, module)
+
+    return import_to(target, checkpoint, make, overwrite=overwrite, on_progress=on_progress)
+
+
+def import_to(
+    target: Path,
+    checkpoint: str | Path,
+    make: Callable[[Checkpoint], tuple[Built, ModelCard]],
+    *,
+    overwrite: bool,
+    on_progress: OnProgress | None,
+) -> Imported:
+    """Read a checkpoint, make its network and card, export, compare with torch, and keep it."""
+    tell = on_progress or (lambda _done, _total: None)
     check_file(Path(checkpoint))
-    tell(0, STEPS)
-    needed()
-    tell(1, STEPS)
-    read = read_checkpoint(checkpoint)
-    tell(2, STEPS)
-    built = _build(rules, read, module)
-    card = _card(rules, target.stem, read, built, module)
-    return written(built, card, target, overwrite, tell)
-
-
-def needed() -> None:
-    """Make sure that what an import needs is installed."""
+    tell(0, _STEPS)
     for package in ("torch", "timm", "onnxruntime"):
         need(package)
-
-
-def written(
-    built: Built, card: ModelCard, target: Path, overwrite: bool, tell: OnProgress
-) -> Imported:
-    """Export a network that was built, compare it with torch, and keep it."""
+    tell(1, _STEPS)
+    read = read_checkpoint(checkpoint)
+    tell(2, _STEPS)
+    built, card = make(read)
     data = to_onnx(built.module, card)
-    tell(3, STEPS)
+    tell(3, _STEPS)
     model, difference = check_against_torch(data, built.module)
-    tell(4, STEPS)
+    tell(4, _STEPS)
     with atomic_path(target, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
-    tell(STEPS, STEPS)
+    tell(_STEPS, _STEPS)
     return Imported(target, card, model.sha256, difference, built.left_out)
 
 

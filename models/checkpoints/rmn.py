@@ -15,9 +15,9 @@ from ...eifer_addon.progress import OnProgress
 from ...eifer_addon.version import software_version
 from ..cards import ModelCard
 from .building import Built
-from .importing import STEPS, Imported, needed, target_of, written
+from .importing import Imported, import_to, target_of
 from .packages import need
-from .reading import Checkpoint, check_file, load_strictly, read_checkpoint, some
+from .reading import Checkpoint, load_strictly, some
 
 if TYPE_CHECKING:
     import torch
@@ -47,15 +47,12 @@ def import_rmn(
         When torch or timm is missing, the checkpoint is unsafe, damaged or another network's, or
         the file exists.
     """
-    tell = on_progress or (lambda _done, _total: None)
     target = target_of(NAME, name, out, overwrite=overwrite)
-    check_file(Path(checkpoint))
-    tell(0, STEPS)
-    needed()
-    tell(1, STEPS)
-    read = read_checkpoint(checkpoint)
-    tell(2, STEPS)
-    return written(build(read), _card(target.stem, read), target, overwrite, tell)
+
+    def make(read: Checkpoint) -> tuple[Built, ModelCard]:
+        return build(read), _card(target.stem, read)
+
+    return import_to(target, checkpoint, make, overwrite=overwrite, on_progress=on_progress)
 
 
 def build(checkpoint: Checkpoint) -> Built:

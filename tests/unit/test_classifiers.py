@@ -93,3 +93,12 @@ def test_another_checkpoint_than_rmns_is_one_sentence(
     assert main(command) != 0
     assert "other.pt is no checkpoint of RMN" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_judge_that_is_not_there_is_told_before_anything_is_measured(
+    test_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "portraits", "--data", str(test_data), "--out", str(tmp_path)]
+    assert main([*command, "--classifier", str(tmp_path / "nobody.onnx")]) != 0
+    assert "nobody.onnx" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
