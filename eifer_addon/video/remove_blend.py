@@ -8,13 +8,14 @@ given that skin's grain. All other pixels stay what they were.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import grey_dilation, uniform_filter
 
 from .crop import Region, shrunk
+from .remove_filters import blur, doubled, halved, highest, mean
+from .remove_grain import TILE, grain
 
 #: Side of the translator's picture.
 SIZE = 256
@@ -28,16 +29,8 @@ _REACH = 3
 #: The window (network's pixels, halved) in which the light beside a patch is compared, how far from
 #: the patch that begins (network's pixels), and a usual difference of light, in 0 to 255.
 _LIGHT_WINDOW, _SHY, _USUAL_LIGHT = 11, 9, 14.0
-#: Windows of the two bands of grain, in the picture's pixels, and the most that is added.
-_FINE, _COARSE, _MOST_GRAIN = 3, 7, 6.0
-#: Blocks of so many pixels tell the grain, at least so many of them, so many pixels from a patch;
-#: the quietest ones count, because outlines, hair and wrinkles are no grain. Of grain alone, they
-#: have so much of the mean.
-_BLOCK, _FEWEST, _GRAIN_AWAY, _QUIET, _OF_MEAN = 4, 24, 13, 0.1, 0.8
+#: By how many of the picture's pixels the window is larger in which a patch is laid over it.
 _MARGIN = 24
-_TILE = 512
-_LEAST_ALPHA = 1 / 255
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class Patch:
     fill: np.ndarray
     coverage: np.ndarray
 
-    @property
+    @cached_property
     def alpha(self) -> np.ndarray:
         """How much of each pixel is replaced, float32 (SIZE, SIZE) in [0, 1]."""
         return alpha_of(self.coverage)
@@ -92,12 +85,12 @@ def cut(image: np.ndarray, region: Region) -> np.ndarray:
 
 def alpha_of(coverage: np.ndarray) -> np.ndarray:
     """How much of a pixel is replaced, from how sure it is that something covers it."""
-    reached = grey_dilation(coverage, size=(_REACH, _REACH))
+    reached = highest(coverage, _REACH)
     rising = np.clip((reached - _FROM) / (_WHOLLY - _FROM), 0, 1)
     # Sure pixels stay whole, the rim fades.
-    soft = uniform_filter(rising * rising * (3 - 2 * rising), 3)
+    soft = mean(rising * rising * (3 - 2 * rising), 3)
     sure = np.clip((coverage - _FROM) / (_WHOLLY - _FROM), 0, 1)
-    return np.asarray(np.maximum(soft, sure), np.float32)
+    return np.asarray(np.minimum(np.maximum(soft, sure), 1), np.float32)
 
 
 def in_light(picture: np.ndarray, fill: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -107,21 +100,18 @@ def in_light(picture: np.ndarray, fill: np.ndarray, alpha: np.ndarray) -> np.nda
     """
     half = fill.shape[0] // 2
     # Beside a patch lie shadows, and what a camera's compression spread of a cable's colour.
-    near_patch = grey_dilation((alpha > 0).astype(np.float32), size=(_SHY, _SHY))
-    free = (1 - near_patch).reshape(half, 2, half, 2).min(axis=(1, 3))
-    differ = (picture.astype(np.float32) - fill).reshape(half, 2, half, 2, 3).mean(axis=(1, 3))
+    near_patch = highest(alpha > 0, _SHY)
+    pairs = near_patch[0::2] | near_patch[1::2]
+    differ = np.ascontiguousarray(halved(picture - fill).transpose(2, 0, 1), np.float32)
     # Hair, a nostril, the rim of a glass: what differs by much is not light.
-    free = free / (1 + (np.abs(differ).max(axis=2) / _USUAL_LIGHT) ** 4)
-    stack = np.concatenate([differ * free[..., None], free[..., None]], axis=2)
-    near, far = stack, stack
-    for _ in range(2):
-        near = uniform_filter(near, (_LIGHT_WINDOW, _LIGHT_WINDOW, 1), mode="constant")
-        far = uniform_filter(far, (3 * _LIGHT_WINDOW, 3 * _LIGHT_WINDOW, 1), mode="constant")
+    apart = np.square(np.square(np.abs(differ).max(axis=0) / np.float32(_USUAL_LIGHT)))
+    free = np.where(pairs[:, 0::2] | pairs[:, 1::2], 0, 1 / (1 + apart)).astype(np.float32)
+    stack = np.concatenate([differ * free, free[None]])
+    near, far = blur(half, _LIGHT_WINDOW), blur(half, 3 * _LIGHT_WINDOW)
     # Far from free skin the wide window speaks, and where there is hardly any nobody.
-    mixed = near + 0.1 * far
-    change = mixed[..., :3] / (mixed[..., 3:] + 2e-3)
-    wide = np.stack([_resized(change[..., k], fill.shape[:2]) for k in range(3)], axis=2)
-    return np.asarray(fill + wide, np.float32)
+    mixed = near @ stack @ near + np.float32(0.1) * (far @ stack @ far)
+    change = doubled(mixed[:3] / (mixed[3:] + np.float32(2e-3)), 1 / 4)
+    return np.asarray(fill + change.transpose(1, 2, 0), np.float32)
 
 
 def paste(
@@ -149,15 +139,21 @@ def paste(
         return image
     rows, columns, box = window
     size = columns.stop - columns.start, rows.stop - rows.start
-    alpha = _part(patch.alpha, box, size)
-    alpha = np.where(alpha < _LEAST_ALPHA, 0, np.minimum(alpha, 1)).astype(np.float32)
-    fill = np.stack([_part(patch.fill[..., k], box, size) for k in range(3)], axis=2)
-    part = image[rows, columns].astype(np.float32)
-    place = anchor[0] - columns.start, anchor[1] - rows.start
-    fill += _grain(part, fill, alpha, _free(patch, alpha, rows, columns), place, seed)
-    mixed = np.clip(part + (fill - part) * alpha[..., None] + 0.5, 0, 255).astype(np.uint8)
+    alpha = _part(patch.alpha * 255, box, size)
+    fill = _part(patch.fill, box, size)
     result = image.copy()
-    result[rows, columns] = np.where(alpha[..., None] > 0, mixed, image[rows, columns])
+    part = result[rows, columns]
+    lacking = grain(part, fill, alpha, _face(patch, rows, columns), seed)
+    y, x = np.nonzero(alpha)
+    own, drawn = part[y, x], fill[y, x].astype(np.float32)
+    if lacking is not None:
+        down, across = round(anchor[1] - rows.start), round(anchor[0] - columns.start)
+        drawn += lacking[(y - down) % TILE, (x - across) % TILE][:, None]
+    drawn -= own
+    drawn *= (alpha[y, x] * np.float32(1 / 255))[:, None]
+    drawn += own
+    drawn += 0.5
+    part[y, x] = np.clip(drawn, 0, 255, out=drawn).astype(np.uint8)
     return result
 
 
@@ -165,13 +161,14 @@ def _window(
     patch: Patch, shape: tuple[int, ...]
 ) -> tuple[slice, slice, tuple[float, float, float, float]] | None:
     """The picture's rows and columns that a patch can change, and their box in the patch."""
-    covered = np.argwhere(patch.alpha > 0)
-    if len(covered) == 0:
+    covered = patch.alpha > 0
+    down, across = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
+    if len(down) == 0:
         return None
     region, scale = patch.region, patch.region.width / SIZE
     left, top = region.x - region.width / 2, region.y - region.height / 2
     # One of the network's pixels more, because enlarging spreads them.
-    low, high = covered.min(axis=0) - 1, covered.max(axis=0) + 2
+    low, high = np.array([down[0], across[0]]) - 1, np.array([down[-1], across[-1]]) + 2
     first = np.floor((top, left) + low * scale).astype(int) - _MARGIN
     last = np.ceil((top, left) + high * scale).astype(int) + _MARGIN
     inner = np.ceil((top, left)), np.floor((top + region.height, left + region.width))
@@ -187,76 +184,18 @@ def _window(
 def _part(
     values: np.ndarray, box: tuple[float, float, float, float], size: tuple[int, int]
 ) -> np.ndarray:
-    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
-    return np.array(image.resize(size, Image.Resampling.BICUBIC, box=box))
+    """A box of a crop (n, n) or (n, n, 3) in 0 to 255, resampled: uint8."""
+    image = Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
-def _free(
-    patch: Patch, alpha: np.ndarray, rows: slice, columns: slice
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the picture tells its grain: away from patches, on the face and everywhere."""
-    free = grey_dilation(alpha > 0, size=(_GRAIN_AWAY, _GRAIN_AWAY)) == 0
+def _face(patch: Patch, rows: slice, columns: slice) -> tuple[slice, slice]:
+    """The window's rows and columns in which the face itself lies."""
     reach = patch.region.width / (2 * CROP_SCALE)
-    down = np.abs(np.arange(rows.start, rows.stop) - patch.region.y) < reach
-    across = np.abs(np.arange(columns.start, columns.stop) - patch.region.x) < reach
-    return free & down[:, None] & across, free
+    return _span(rows, patch.region.y, reach), _span(columns, patch.region.x, reach)
 
 
-def _grain(
-    part: np.ndarray,
-    fill: np.ndarray,
-    alpha: np.ndarray,
-    free: tuple[np.ndarray, np.ndarray],
-    anchor: tuple[float, float],
-    seed: int,
-) -> np.ndarray:
-    """Grain (h, w, 1) that a fill lacks against the skin around it, in two bands."""
-    grain: np.ndarray = np.zeros(alpha.shape, np.float32)
-    bands = zip(_bands(part @ _LUMA), _bands(fill @ _LUMA), _noise(seed), strict=True)
-    shift = round(anchor[1]) % _TILE, round(anchor[0]) % _TILE
-    rows = (np.arange(alpha.shape[0]) - shift[0]) % _TILE
-    columns = (np.arange(alpha.shape[1]) - shift[1]) % _TILE
-    for own, filled, noise in bands:
-        # Leaves behind a person, and wrinkles, have a texture besides: the calmer place counts.
-        there = [value for value in (_usual(own, where) for where in free) if value is not None]
-        strength = min(there, default=0.0)
-        lacking = max(strength**2 - (_usual(filled, alpha > 0.5) or 0.0) ** 2, 0.0) ** 0.5
-        if lacking > 0:
-            # The mean of a normal value's size is 0.8 of its deviation.
-            grain += min(lacking / 0.8, _MOST_GRAIN) * noise[np.ix_(rows, columns)]
-    return grain[..., None]
-
-
-def _usual(values: np.ndarray, where: np.ndarray) -> float | None:
-    """How strong values usually are where something holds, outlines and hair left aside.
-
-    None where too little of it holds.
-    """
-    high, wide = (side // _BLOCK for side in values.shape)
-    whole = np.s_[: high * _BLOCK, : wide * _BLOCK]
-    blocks = high, _BLOCK, wide, _BLOCK
-    is_there = where[whole].reshape(blocks).all(axis=(1, 3))
-    if is_there.sum() < _FEWEST:
-        return None
-    strength = np.abs(values[whole]).reshape(blocks).mean(axis=(1, 3))
-    return float(np.quantile(strength[is_there], _QUIET)) / _OF_MEAN
-
-
-def _resized(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
-    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
-
-
-def _bands(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    fine, coarse = uniform_filter(luma, _FINE), uniform_filter(luma, _COARSE)
-    return luma - fine, fine - coarse
-
-
-@cache
-def _noise(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two bands of noise (_TILE, _TILE) of deviation 1 that repeat without seams."""
-    white = np.random.default_rng(seed).standard_normal((_TILE, _TILE)).astype(np.float32)
-    fine = uniform_filter(white, _FINE, mode="wrap")
-    bands = white - fine, fine - uniform_filter(white, _COARSE, mode="wrap")
-    first, second = (np.asarray(band / band.std(), np.float32) for band in bands)
-    return first, second
+def _span(window: slice, middle: float, reach: float) -> slice:
+    ends = np.clip((middle - reach, middle + reach), window.start, window.stop).round()
+    first, last = (ends - window.start).astype(int)
+    return slice(int(first), int(last))

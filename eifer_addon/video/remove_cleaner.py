@@ -189,8 +189,7 @@ class FrameCleaner:
 
         Cables are followed so; what looks like one elsewhere in the picture stays.
         """
-        edge = np.concatenate([patch.coverage[[0, -1]].ravel(), patch.coverage[:, [0, -1]].ravel()])
-        if (edge > _LEAVES).sum() < _FEWEST:
+        if _leaving(patch, image.shape[:2]) < _FEWEST:
             person.outer.forget()
             return None
         wide = self._patch(image, patch.region.grown(_BEYOND))
@@ -277,6 +276,17 @@ class FrameCleaner:
             middle = np.array(image.shape[1::-1]) / 2
             return sorted(faces, key=lambda face: _away(face, middle))
         return sorted(faces, key=lambda face: -_area(face))
+
+
+def _leaving(patch: Patch, shape: tuple[int, ...]) -> int:
+    """How many pixels of a crop's border are covered; what lies beyond the picture is no border."""
+    region, middle = patch.region, (np.arange(SIZE) + 0.5) / SIZE - 0.5
+    across = middle * region.width + region.x
+    down = middle * region.height + region.y
+    shown = ((down >= 0) & (down < shape[0]))[:, None] & (across >= 0) & (across < shape[1])
+    leaves = (patch.coverage > _LEAVES) & shown
+    leaves[1:-1, 1:-1] = False
+    return int(leaves.sum())
 
 
 def _wide_passes(image: np.ndarray) -> list[list[Region]]:

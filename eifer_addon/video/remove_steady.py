@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import uniform_filter
 
 from .crop import Region
 from .remove_blend import SIZE, Patch, in_light
+from .remove_filters import highest, mean
 from .remove_tint import without_tint
 
 #: How much of a new frame is taken where it agrees with the former one, and the difference (0 to
@@ -84,7 +84,7 @@ class Steady:
 def _mixed(patch: Patch, points: np.ndarray, last: _Last) -> Patch:
     """A patch mixed with the former one where either covers something."""
     concerned = (patch.coverage > 0.02) | (last.patch.coverage > 0.02)
-    concerned = uniform_filter(concerned.astype(np.float32), 9) > 0
+    concerned = highest(concerned, 9)
     if not concerned.any():
         return patch
     moved, known = _former(patch, points, last, concerned)
@@ -92,7 +92,7 @@ def _mixed(patch: Patch, points: np.ndarray, last: _Last) -> Patch:
     own = fill[concerned]
     differ: np.ndarray = np.zeros(coverage.shape, np.float32)
     differ[concerned] = np.abs(moved[:, :3] - own).mean(axis=1)
-    differ = uniform_filter(differ, _DIFFERENCE_WINDOW)[concerned]
+    differ = mean(differ, _DIFFERENCE_WINDOW)[concerned]
     gain = _LEAST + (1 - _LEAST) * np.clip((differ - _AGREES) / (_DIFFERS - _AGREES), 0, 1)
     gain = np.where(known, gain, 1)[:, None]
     fill[concerned] = moved[:, :3] + (own - moved[:, :3]) * gain

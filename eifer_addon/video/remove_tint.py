@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy.ndimage import grey_dilation, uniform_filter
 from scipy.spatial import ConvexHull
+
+from .remove_filters import doubled, halved, highest, mean
+from .remove_grain import LUMA
 
 #: Coverage from which on a pixel's colour is not spread, and the window in which it keeps its
 #: neighbours from being.
@@ -20,10 +22,9 @@ _SURE, _SHY = 0.3, 3
 _FACE, _FADES = 7, 9
 #: Share beside the face from which on pixels are spread.
 _APART = 0.3
-#: Halvings of the picture while colours are spread.
-_LEVELS = 5
+#: Halvings of the picture while colours are spread, which begins at half its size.
+_LEVELS = 4
 _LEAST = 1e-4
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def without_tint(
@@ -47,17 +48,19 @@ def without_tint(
     numpy.ndarray
         float32 (n, n, 3); in the face and far from what is covered it is the fill.
     """
-    near = grey_dilation(coverage, size=(_SHY, _SHY))
+    near = highest(coverage, _SHY)
     if not (near > _SURE).any():
         return fill
     beside = beside_face(points, fill.shape[0])
     free = (1 - np.clip(near / _SURE, 0, 1)) * np.clip((beside - _APART) / (1 - _APART), 0, 1)
     if not free.any():
         return fill
-    around = spread(picture.astype(np.float32), free.astype(np.float32))
-    colour = around - (around @ _LUMA)[..., None]
-    drawn = fill - (fill @ _LUMA)[..., None]
-    return np.asarray(fill + beside[..., None] * (colour - drawn), np.float32)
+    weights = halved(free)
+    colours = halved(picture * free[..., None]) / np.maximum(weights, _LEAST)[..., None]
+    around = spread(colours, weights)
+    colour = doubled((around - (around @ LUMA)[..., None]).transpose(2, 0, 1), 1 / 4)
+    drawn = fill - (fill @ LUMA)[..., None]
+    return np.asarray(fill + beside[..., None] * (colour.transpose(1, 2, 0) - drawn), np.float32)
 
 
 def beside_face(points: np.ndarray, size: int) -> np.ndarray:
@@ -65,28 +68,22 @@ def beside_face(points: np.ndarray, size: int) -> np.ndarray:
     mask = Image.new("L", (size, size))
     corners = points[ConvexHull(points).vertices]
     ImageDraw.Draw(mask).polygon([(float(x), float(y)) for x, y in corners], fill=255)
-    face = grey_dilation(np.asarray(mask, np.float32) / 255, size=(2 * _FACE + 1,) * 2)
-    return np.asarray(1 - uniform_filter(uniform_filter(face, _FADES), _FADES), np.float32)
+    face = highest(np.asarray(mask), 2 * _FACE + 1).astype(np.float32) / 255
+    return 1 - mean(mean(face, _FADES), _FADES)
 
 
 def spread(picture: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Colours (n, n, 3) of free pixels, by their weight (n, n), carried over the others."""
     colours, weights = [picture * free[..., None]], [free]
     for _ in range(_LEVELS):
-        colours.append(_halved(colours[-1]))
-        weights.append(_halved(weights[-1]))
+        colours.append(halved(colours[-1]))
+        weights.append(halved(weights[-1]))
     whole = colours[-1].mean(axis=(0, 1)) / max(float(weights[-1].mean()), _LEAST)
     filled = np.broadcast_to(whole, colours[-1].shape)
     for level in reversed(range(_LEVELS + 1)):
         if level < _LEVELS:
-            doubled = filled.repeat(2, axis=0).repeat(2, axis=1)
-            filled = uniform_filter(doubled, (3, 3, 1), mode="nearest")
+            filled = doubled(filled.transpose(2, 0, 1), 1 / 3).transpose(1, 2, 0)
         known = np.minimum(weights[level] * 2**level, 1)[..., None]
         here = colours[level] / np.maximum(weights[level], _LEAST)[..., None]
         filled = filled + known * (here - filled)
     return np.asarray(filled, np.float32)
-
-
-def _halved(values: np.ndarray) -> np.ndarray:
-    pairs = values[0::2] + values[1::2]
-    return np.asarray((pairs[:, 0::2] + pairs[:, 1::2]) / 4)
