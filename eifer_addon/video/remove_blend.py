@@ -22,7 +22,7 @@ SIZE = 256
 #: A face's crop is so many times the longer side of the box of its landmarks.
 CROP_SCALE = 1.6
 #: Coverage from which on a pixel begins to be replaced, and from which on it wholly is.
-_FROM, _WHOLLY = 0.25, 0.6
+_FROM, _WHOLLY = 0.15, 0.45
 #: The window (network's pixels) in which what is replaced reaches beyond what is covered: blurred
 #: edges. Wider ones cost more of the skin between electrodes than they hide.
 _REACH = 3
