@@ -196,15 +196,17 @@ def run_tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("python", "-m", "pytest", *session.posargs)
         return
-    # Files side by side on two cores; but live tests keep time, and streams on this machine find
-    # each other by its few multicast ports: they come one after the other.
+    # Live tests mostly wait: more of their files are open than there are cores, and after the
+    # others, which leave them no time. Each worker has LSL ports and a session of its own.
     live = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/blender/test_live*.py"))
     beside = passes(
         session, "python", "-m", "pytest", "-n", "2", "--dist", "loadfile", "tests",
         "--ignore=tests/live", *(f"--ignore={path}" for path in live),
     )  # fmt: skip
-    alone = passes(session, "python", "-m", "pytest", "tests/live", *live)
-    if not (beside and alone):
+    waiting = passes(
+        session, "python", "-m", "pytest", "-n", "3", "--dist", "loadfile", "tests/live", *live
+    )
+    if not (beside and waiting):
         session.error("Tests failed; see above.")
 
 

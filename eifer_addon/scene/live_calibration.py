@@ -46,7 +46,7 @@ class Calibration:
         self._path = self._session.record(_NAME)
         self.wizard = CalibrationWizard(self._session.mark, now, timing)
         self.stage = self.wizard.step(now)
-        self._left = False
+        self._left, self._runs = False, False
 
     @property
     def is_over(self) -> bool:
@@ -55,10 +55,14 @@ class Calibration:
 
     def target(self, now: float) -> np.ndarray:
         """What the avatars show, (52,) in `arkit52`."""
+        if not self._runs:
+            return self.stage.target()
         return self.wizard.step(now).target() if not self._left else Stage("done").target()
 
     def step(self, now: float) -> None:
         """Go on; at the end the profile is made, and the session begins anew with it."""
+        if not self._runs:
+            self._wait_for_the_take(now)
         self.stage = self.wizard.step(now)
         if self.stage.phase == "done":
             self._finish()
@@ -69,6 +73,15 @@ class Calibration:
     def abort(self) -> None:
         """Give up."""
         self.wizard.abort()
+
+    def _wait_for_the_take(self, now: float) -> None:
+        """Hold the first countdown until the journal is open: a mark before it would be lost."""
+        take = self._driver.snapshot.take
+        if take is not None and self._path in (take.path, *take.parts):
+            # One that failed goes on too: the end tells it, in the words of who reads the take.
+            self._runs = take.state != "waiting"
+        if not self._runs:
+            self.wizard.repeat(now)
 
     def _leave(self) -> Path:
         self._left = True

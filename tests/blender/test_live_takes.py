@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -301,6 +303,16 @@ def test_calibration_shows_the_movements_and_its_profile_is_used(
     assert len(profile.muscles) == 22
     assert driver.session.settings.profile == str(path)
     run_until(lambda: driver.snapshot.n_frames > 0 and driver.snapshot.settled)
+
+
+def test_the_first_countdown_waits_until_the_take_is_open(head: bpy.types.Object) -> None:
+    os.kill(driver.session.pid, signal.SIGSTOP)
+    try:
+        calibration = Calibration(driver, _now())
+        calibration.step(_now() + 60.0)
+        assert (calibration.stage.phase, calibration.stage.number) == ("prepare", 1)
+    finally:
+        os.kill(driver.session.pid, signal.SIGCONT)
 
 
 def test_a_stopped_calibration_changes_nothing(head: bpy.types.Object) -> None:
