@@ -141,20 +141,30 @@ def paste(
     size = columns.stop - columns.start, rows.stop - rows.start
     alpha = _part(patch.alpha * 255, box, size)
     fill = _part(patch.fill, box, size)
-    result = image.copy()
-    part = result[rows, columns]
+    part = image[rows, columns].copy()
     lacking = grain(part, fill, alpha, _face(patch, rows, columns), seed)
-    y, x = np.nonzero(alpha)
-    own, drawn = part[y, x], fill[y, x].astype(np.float32)
+    at = np.flatnonzero(alpha)
+    own, drawn = part.reshape(-1, 3), fill.reshape(-1, 3).take(at, axis=0).astype(np.float32)
     if lacking is not None:
-        down, across = round(anchor[1] - rows.start), round(anchor[0] - columns.start)
-        drawn += lacking[(y - down) % TILE, (x - across) % TILE][:, None]
-    drawn -= own
-    drawn *= (alpha[y, x] * np.float32(1 / 255))[:, None]
-    drawn += own
+        first = round(anchor[1] - rows.start), round(anchor[0] - columns.start)
+        drawn += _repeated(lacking, first, alpha.shape).take(at)[:, None]
+    before = own.take(at, axis=0)
+    drawn -= before
+    drawn *= (alpha.take(at) * np.float32(1 / 255))[:, None]
+    drawn += before
     drawn += 0.5
-    part[y, x] = np.clip(drawn, 0, 255, out=drawn).astype(np.uint8)
+    result = image.copy()
+    own[at] = np.clip(drawn, 0, 255, out=drawn).astype(np.uint8)
+    result[rows, columns] = part
     return result
+
+
+def _repeated(tile: np.ndarray, first: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
+    """A tile (TILE, TILE) repeated over a window (h, w), in which it begins at a place."""
+    begins = [-place % TILE for place in first]
+    times = [-(-(begin + side) // TILE) for begin, side in zip(begins, shape, strict=True)]
+    down, across = (slice(begin, begin + n) for begin, n in zip(begins, shape, strict=True))
+    return np.tile(tile, times)[down, across]
 
 
 def _window(

@@ -79,8 +79,9 @@ def _in_blocks(pixels: slice) -> slice:
 def _blocks(where: np.ndarray) -> np.ndarray:
     """The blocks (h / 4, w / 4) in which something holds everywhere."""
     high, wide = (side // _BLOCK for side in where.shape)
-    rows = where[: high * _BLOCK].reshape(high, _BLOCK, -1).all(axis=1)
-    return np.asarray(rows[:, : wide * _BLOCK].reshape(high, wide, _BLOCK).all(axis=2))
+    rows = np.asarray(where[: high * _BLOCK].reshape(high, _BLOCK, -1).all(axis=1))
+    columns = rows[:, : wide * _BLOCK].reshape(high, wide, _BLOCK)
+    return np.asarray(columns.all(axis=2))
 
 
 def _usual(picture: np.ndarray, where: np.ndarray) -> np.ndarray | None:

@@ -128,6 +128,37 @@ def test_a_cable_is_followed_beyond_the_face_and_other_things_stay(
     np.testing.assert_array_equal(found[thing], picture[thing])
 
 
+class Covering:
+    """A network that finds the same covered everywhere and counts how often it is asked."""
+
+    def __init__(self, translator: Translator, covered: np.ndarray) -> None:
+        self._translator, self._covered, self.asked = translator, covered, 0
+
+    def clean(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.asked += 1
+        return self._translator.clean(crops)[0], self._covered[None]
+
+
+@pytest.mark.parametrize(("rows", "passes"), [(slice(0, 4), 2), (slice(-4, None), 1)])
+def test_cables_that_leave_the_picture_are_not_looked_for_beyond_it(
+    film: Dotted, translator: Translator, landmarker: FaceLandmarker, rows: slice, passes: int
+) -> None:
+    region = face_region(film.faces[0].landmarks)
+    top, bottom = region.y - region.height / 2, region.y + region.height / 2
+    covered = np.zeros((SIZE, SIZE), np.float32)
+    covered[rows, 120:130] = 1
+    margin = max(int(np.ceil(4 - top)), 0)
+    # Above the square there is picture left; below it ends within the square.
+    picture = np.pad(film.clean[0], ((margin, 0), (0, 0), (0, 0)), mode="edge")
+    picture = picture[: int(bottom) + margin - 12]
+    network = Covering(translator, covered)
+    cleaner = FrameCleaner(network, landmarker)
+    cleaner(picture)
+    network.asked = 0
+    cleaner(picture)
+    assert network.asked == passes
+
+
 def test_a_patch_gets_the_grain_of_the_skin_around_it_and_the_same_for_the_same_place() -> None:
     image = skin(600, grain=5.0)
     flat = np.full((SIZE, SIZE, 3), (180.0, 140.0, 120.0), np.float32)
@@ -148,6 +179,17 @@ def test_a_patch_gets_the_grain_of_the_skin_around_it_and_the_same_for_the_same_
     alike = np.corrcoef(there.ravel(), pasted[inside].astype(int).ravel())[0, 1]
     assert alike > 0.9
     assert (paste(image, patch, (300.0, 300.0), seed=1)[inside] != pasted[inside]).any()
+
+
+def test_a_patch_over_the_whole_picture_leaves_the_original_as_it_was() -> None:
+    image = skin(200)
+    before = image.copy()
+    fill = np.full((SIZE, SIZE, 3), 90, np.float32)
+    everywhere = np.ones((SIZE, SIZE), np.float32)
+    patch = Patch(Region(100, 100, 200, 200), np.zeros((SIZE, SIZE, 3), np.uint8), fill, everywhere)
+    pasted = paste(image, patch, (100.0, 100.0))
+    np.testing.assert_array_equal(image, before)
+    np.testing.assert_array_equal(pasted, 90)
 
 
 def test_leaves_behind_a_person_are_no_grain_of_the_skin() -> None:
