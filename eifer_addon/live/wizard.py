@@ -24,6 +24,7 @@ from ..spaces import ARKIT52
 
 #: What a held movement is followed by in the take's marks.
 RELAX = "relax"
+_BROKEN_OFF = "broken off"
 #: A person needs so long to begin; the first part of a hold does not count.
 REACTION_S = 0.5
 _SHORTEST_HOLD_S = 1.0
@@ -203,7 +204,7 @@ class CalibrationWizard:
 
     def _break_off(self) -> None:
         if self._phase == "hold":
-            self._mark("broken off")
+            self._mark(_BROKEN_OFF)
 
     def _enter(self, phase: str, now: float) -> None:
         self._phase, self._since = phase, now
@@ -236,9 +237,11 @@ def windows_of(events: Iterable[Event]) -> Windows:
     ----------
     events : iterable of Event
         Of a take that the wizard marked; of a movement that was repeated, the last time counts.
+        Markers of other streams, or of the recording that is played, may lie between.
     """
     windows: Windows = {}
-    listed = sorted(events, key=lambda event: event.onset_s)
+    ours = [e for e in events if e.name in INSTRUCTIONS or e.name in (RELAX, _BROKEN_OFF)]
+    listed = sorted(ours, key=lambda event: event.onset_s)
     for event, following in zip(listed, listed[1:], strict=False):
         start, stop = event.onset_s + REACTION_S, following.onset_s
         if event.name in INSTRUCTIONS and following.name == RELAX and start < stop:

@@ -49,6 +49,14 @@ def test_every_movement_has_an_instruction_and_a_pose() -> None:
     assert set(default_poses().poses) >= set(INSTRUCTIONS)
 
 
+def test_markers_of_other_streams_take_no_movement_away() -> None:
+    wizard, marks = started()
+    run(wizard, marks, 80)
+    before = windows_of(marks.events)
+    others = [Event(start + 0.3, "big smile") for start, _ in before.values()]
+    assert windows_of([*others, *marks.events]) == before
+
+
 def test_rest_lasts_five_seconds_and_each_movement_is_held_after_a_countdown() -> None:
     wizard, marks = started()
     stage = wizard.step(0.0)
