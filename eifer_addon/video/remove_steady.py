@@ -87,36 +87,39 @@ def _mixed(patch: Patch, points: np.ndarray, last: _Last) -> Patch:
     concerned = highest(concerned, 9)
     if not concerned.any():
         return patch
-    moved, known = _former(patch, points, last, concerned)
+    at = np.flatnonzero(concerned)
+    moved, known = _former(patch, points, last, at)
     fill, coverage = patch.fill.copy(), patch.coverage.copy()
-    own = fill[concerned]
+    colours, covers = fill.reshape(-1, 3), coverage.reshape(-1)
+    former, change = moved[:, :3], colours.take(at, axis=0)
+    change -= former
     differ: np.ndarray = np.zeros(coverage.shape, np.float32)
-    differ[concerned] = np.abs(moved[:, :3] - own).mean(axis=1)
-    differ = mean(differ, _DIFFERENCE_WINDOW)[concerned]
+    differ.reshape(-1)[at] = np.abs(change) @ np.full(3, 1 / 3, np.float32)
+    differ = mean(differ, _DIFFERENCE_WINDOW).reshape(-1).take(at)
     gain = _LEAST + (1 - _LEAST) * np.clip((differ - _AGREES) / (_DIFFERS - _AGREES), 0, 1)
-    gain = np.where(known, gain, 1)[:, None]
-    fill[concerned] = moved[:, :3] + (own - moved[:, :3]) * gain
-    before = np.where(known, moved[:, 3], 0)
-    coverage[concerned] = np.maximum(coverage[concerned], before * (1 - _FALL))
+    change *= np.where(known, gain, 1)[:, None]
+    colours[at] = former + change
+    covers[at] = np.maximum(covers.take(at), np.where(known, moved[:, 3], 0) * (1 - _FALL))
     return Patch(patch.region, patch.picture, fill, coverage)
 
 
 def _former(
-    patch: Patch, points: np.ndarray, last: _Last, concerned: np.ndarray
+    patch: Patch, points: np.ndarray, last: _Last, at: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colours and coverage (m, 4) that the places had a frame ago, and whether they are known."""
+    """Colours and coverage (m, 4) that pixels `at` had a frame ago, and whether they are known."""
     region, before = patch.region, last.patch.region
     scale = region.width / SIZE
-    shift = _movement(points, last.points, region)
-    y, x = np.nonzero(concerned)
-    # In the picture's pixels, back along the movement, and into the former crop.
-    at_x = region.x - region.width / 2 + (x + 0.5) * scale - shift[0][concerned]
-    at_y = region.y - region.height / 2 + (y + 0.5) * scale - shift[1][concerned]
-    at_x = (at_x - before.x + before.width / 2) / before.width * SIZE - 0.5
-    at_y = (at_y - before.y + before.height / 2) / before.height * SIZE - 0.5
-    far = np.hypot(shift[0], shift[1])[concerned] > _FARTHEST * region.width
-    known = (at_x >= 0) & (at_y >= 0) & (at_x <= SIZE - 1) & (at_y <= SIZE - 1) & ~far
-    stack = np.concatenate([last.patch.fill, last.patch.coverage[..., None]], axis=2)
+    shift_x, shift_y = (one.reshape(-1).take(at) for one in _movement(points, last.points, region))
+    # Back along the movement, and into the former crop, in the network's pixels.
+    row, column = np.divmod(at.astype(np.int32), np.int32(SIZE))
+    zoom, whole = np.float32(scale / before.width * SIZE), np.float32(SIZE / before.width)
+    corner_x = region.x - region.width / 2 + scale / 2 - before.x + before.width / 2
+    corner_y = region.y - region.width / 2 + scale / 2 - before.y + before.width / 2
+    at_x = column * zoom - shift_x * whole + np.float32(corner_x * whole - 0.5)
+    at_y = row * zoom - shift_y * whole + np.float32(corner_y * whole - 0.5)
+    near = np.square(shift_x) + np.square(shift_y) <= (_FARTHEST * region.width) ** 2
+    known = (at_x >= 0) & (at_y >= 0) & (at_x <= SIZE - 1) & (at_y <= SIZE - 1) & near
+    stack = np.dstack([last.patch.fill, last.patch.coverage])
     return _bilinear(stack, at_x, at_y), known
 
 
@@ -146,10 +149,12 @@ def _bilinear(stack: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Values (m, k) of an array (h, w, k) at places between its pixels."""
     high, wide = stack.shape[:2]
     x, y = np.clip(x, 0, wide - 1), np.clip(y, 0, high - 1)
-    column, row = np.minimum(x.astype(int), wide - 2), np.minimum(y.astype(int), high - 2)
-    u, v = (x - column).astype(np.float32)[:, None], (y - row).astype(np.float32)[:, None]
-    flat = stack.reshape(-1, stack.shape[2])
-    at = row * wide + column
-    upper = flat[at] * (1 - u) + flat[at + 1] * u
-    lower = flat[at + wide] * (1 - u) + flat[at + wide + 1] * u
-    return np.asarray(upper * (1 - v) + lower * v)
+    column = np.minimum(x.astype(np.int32), wide - 2)
+    row = np.minimum(y.astype(np.int32), high - 2)
+    u, v = (x - column)[:, None], (y - row)[:, None]
+    flat, at = stack.reshape(-1, stack.shape[2]), row * wide + column
+    upper, lower = flat.take(at, axis=0), flat.take(at + wide, axis=0)
+    upper += (flat.take(at + 1, axis=0) - upper) * u
+    lower += (flat.take(at + wide + 1, axis=0) - lower) * u
+    upper += (lower - upper) * v
+    return np.asarray(upper)
