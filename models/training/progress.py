@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 _TOLD_EVERY_S = 5.0
 _HOUR_S, _MINUTE_S = 3600, 60
+_Item = TypeVar("_Item")
+#: Who is told about data that are read before the first step; an empty note asks whether to go on.
+_PREPARING: ContextVar[Callable[[str], None] | None] = ContextVar("preparing", default=None)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,31 @@ def spell(seconds: float) -> str:
     if whole < _HOUR_S:
         return f"{round(whole / _MINUTE_S)} min"
     return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
+
+
+@contextmanager
+def preparing(tell: Callable[[str], None]) -> Iterator[None]:
+    """Let `tell` hear of what `prepared` goes through; it may raise `Cancelled`."""
+    token = _PREPARING.set(tell)
+    try:
+        yield
+    finally:
+        _PREPARING.reset(token)
+
+
+def prepared(items: Sequence[_Item], what: str) -> Iterator[_Item]:
+    """Items one by one; whoever trains is told every few seconds how many are done and are left."""
+    tell = _PREPARING.get()
+    began = told = time.monotonic()
+    for done, item in enumerate(items):
+        now, note = time.monotonic(), ""
+        if done and now - told >= _TOLD_EVERY_S:
+            told = now
+            left = (now - began) / done * (len(items) - done)
+            note = f"{what} {done + 1} of {len(items)}, {spell(left)} left"
+        if tell is not None:
+            tell(note)
+        yield item
 
 
 class TextProgress:

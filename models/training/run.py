@@ -23,7 +23,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from ...eifer_addon.errors import EiferError
+from ...eifer_addon.errors import Cancelled, EiferError
 from ...eifer_addon.files import atomic_path, make_folder
 from ..cards import ModelCard
 from . import faults
@@ -31,7 +31,7 @@ from .callbacks import Counting, Finite, Keeping, Picturing, Stop, Telling
 from .config import Config
 from .export import complete_card
 from .logs import TableLogger, tensorboard_logger
-from .progress import OnTraining, Progress
+from .progress import OnTraining, Progress, preparing
 from .resume import SeededSampler, is_first
 from .run_folder import (
     BOARD,
@@ -44,7 +44,7 @@ from .run_folder import (
     start_from,
     versions,
 )
-from .task import Task, build_task
+from .task import Noting, Task, build_task
 
 _HOUR_S = 3600.0
 
@@ -165,7 +165,10 @@ class _Run:
         if threads:
             torch.set_num_threads(threads)
         self._counting = Counting(config, self._stop, self._batch_size, accumulate)
-        self._task = self._build(config)
+        with preparing(self._prepares):
+            self._task = self._build(config)
+        if isinstance(self._task, Noting):
+            self._notes += [note for note in self._task.notes() if note not in self._notes]
         start_from(self._task.module, config.model.get("start_from"))
         self._remember(config)
         checkpoint = self._out / faults.LAST
@@ -185,6 +188,14 @@ class _Run:
             _fit(trainer, self._task, checkpoint if known is not None else None)
         except SIGTERMException:  # Lightning leaves so; the state of this step is kept by now
             self._stop.interrupt()
+
+    def _prepares(self, note: str) -> None:
+        """Pass on how far the data are; who wants to stop need not wait for the first step."""
+        if self._stop:
+            raise Cancelled("The training")
+        if note:
+            total, seconds = int(self._config.trainer["max_steps"]), self._counting.spent_s()
+            self._on_progress(Progress(0, total, seconds, note=note))
 
     def _trainer(
         self, config: Config, telling: Telling, known: Mapping[str, Any] | None

@@ -39,7 +39,7 @@ How to plug a network in:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -98,6 +98,15 @@ class Sampling(Protocol):
 
     def samples(self, module: lightning.LightningModule) -> Mapping[str, np.ndarray]:
         """Pictures (rows, columns, 3) uint8 by name."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A task that has something to say about its data before it is trained."""
+
+    def notes(self) -> Sequence[str]:
+        """What was left out and why, a sentence each."""
         ...
 
 

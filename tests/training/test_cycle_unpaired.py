@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 from torch_shim import torch_or_skip
 
-from eifer.eifer_addon.errors import EiferError
+from eifer.eifer_addon.errors import Cancelled, EiferError
 from eifer.eifer_addon.files import set_user_folder
 from eifer.eifer_addon.video.encode import VideoWriter
+from eifer.eifer_addon.video.landmarker import FaceLandmarker
 from eifer.models.training.config import Config, load_config
+from eifer.models.training.progress import prepared, preparing
 
 torch_or_skip()
 
 from cycle_faces import faces  # noqa: E402
 
 from eifer.models.training.cycle import crops as crops_module  # noqa: E402
+from eifer.models.training.cycle.looking import Looking  # noqa: E402
 from eifer.models.training.cycle.unpaired import UnpairedFaces, from_folders  # noqa: E402
 from eifer.models.training.resume import Ticket  # noqa: E402
 
@@ -62,6 +65,7 @@ def _folder(at: Path, clips: dict[str, str], *, truth: bool = True) -> Path:
 
 def _config(folder: Path, *given: str) -> Config:
     own = [f"data.folders=[{folder}]", "model.name=mc_cyclegan", "data.frames_per_clip=2"]
+    own += ["data.look_through=none"]
     return load_config("translator", None, [*own, *given], smoke=True)
 
 
@@ -147,3 +151,37 @@ def test_too_few_frames_are_one_sentence(tmp_path: Path) -> None:
     config = _config(_folder(tmp_path / "few", _CLIPS), "data.minimum_frames=300")
     with pytest.raises(EiferError, match=r"have \d frames that can be used; at least 300"):
         from_folders(config)
+
+
+def test_the_default_translator_shows_the_landmarks_faces_that_sixty_electrodes_hide() -> None:
+    film, landmarker = faces(3, 1, count=60).sensor[0], FaceLandmarker()
+    lost = {}
+    for through in ("none", "default"):
+        look, lost[through] = Looking(landmarker, through), 0
+        for picture, points in zip(film.pictures, film.points, strict=True):
+            look.film(worn=True)
+            face = look(picture)
+            away = 999.0 if face is None else np.abs(face.landmarks[:, :2] - points).mean()
+            lost[through] += away > 6  # pixels of 320
+    assert lost["none"] >= 2
+    assert lost["default"] == 0
+    assert look.key(worn=True)
+    assert not look.key(worn=False)
+
+
+def test_frames_without_a_face_are_counted_and_told(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "some", _CLIPS, truth=False)
+    face = faces(2, 2, count=16).normal[0].pictures[0]
+    _film(folder, "video", "99_1_emotion_2_angry", np.stack([face, np.full_like(face, 128)]))
+    notes = from_folders(_config(folder)).notes
+    assert "In 1 of 2 frames without electrodes no face was found; they are left out." in notes
+
+
+def test_a_training_can_be_stopped_while_it_looks_for_faces(tmp_path: Path) -> None:
+    def stop(_note: str) -> None:
+        raise Cancelled("The training")
+
+    config = _config(_folder(tmp_path / "long", _CLIPS, truth=False))
+    with pytest.raises(EiferError, match="cancelled"), preparing(stop):
+        from_folders(config)
+    assert list(prepared(["a", "b"], "letters")) == ["a", "b"]

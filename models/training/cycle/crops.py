@@ -16,16 +16,16 @@ import numpy as np
 from ....eifer_addon.files import atomic_path, save_npz, sha256_of
 from ....eifer_addon.heads.caching import cache_path, read_kept
 from ....eifer_addon.video.decode import Frame, Video, open_video
-from ....eifer_addon.video.landmarker import FaceLandmarker
 from ...reconstructors.base import box_to_square, square_to_crop
 from ...reconstructors.smirk import cut
+from .looking import Looking
 
 #: Pixels of a kept crop's edge, and its width over SMIRK's box around the landmarks.
 EDGE, SCALE = 320, 2.0
 #: Landmarks have the first pixel's centre at 0.5, crop rules at 0.
 _HALF = 0.5
 #: The version goes up when crops come to be cut otherwise.
-_KIND, _VERSION = "cycle_crops", 1
+_KIND, _VERSION = "cycle_crops", 2
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,21 @@ class Crops:
         at 0.5.
     truth : numpy.ndarray or None
         uint8 (n, edge, edge, 3), the same faces without electrodes, of simulated films.
+    lost : int
+        Frames of the film that were looked at and in which no face was found.
     """
 
     pictures: np.ndarray
     points: np.ndarray
     truth: np.ndarray | None = None
+    lost: int = 0
 
     def __len__(self) -> int:
         return len(self.pictures)
 
 
 def read_crops(
-    film: Path, count: int, landmarker: FaceLandmarker, truth: Path | None = None
+    film: Path, count: int, look: Looking, truth: Path | None = None, *, worn: bool = False
 ) -> Crops:
     """About `count` faces of a film, spread evenly over it; none where no face is found.
 
@@ -60,51 +63,60 @@ def read_crops(
     ----------
     film : pathlib.Path
     count : int
-    landmarker : FaceLandmarker
+    look : Looking
     truth : pathlib.Path, optional
         The same film without electrodes, frame by frame.
+    worn : bool
+        Whether the film shows electrodes.
 
     Raises
     ------
     EiferError
         When a film cannot be decoded.
     """
-    key = f"{sha256_of(film)[:24]}_{count}"
+    through = look.key(worn=worn)
+    key = f"{sha256_of(film)[:24]}_{count}" + (f"_through_{through}" if through else "")
     truth_key = f"{sha256_of(truth)[:24]}_of_{key}" if truth is not None else ""
     kept = read_kept(cache_path("crops", f"{key}.npz"), _KIND, _VERSION)
     files = [cache_path("crops", f"{name}.npy") for name in (key, truth_key) if name]
     if kept is None or not all(file.is_file() for file in files):
-        _keep(film, count, landmarker, truth, key, files)
+        look.film(worn=worn)
+        _keep(film, count, look, truth, key, files)
         kept = read_kept(cache_path("crops", f"{key}.npz"), _KIND, _VERSION)
-    points = kept[0]["points"] if kept is not None else np.zeros((0, 478, 2), np.float32)
+    points, lost = np.zeros((0, 478, 2), np.float32), 0
+    if kept is not None:
+        points, lost = kept[0]["points"], int(kept[1]["lost"])
     # Mapped into memory, because the films of a person have gigabytes.
     arrays = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
-    return Crops(arrays[0], points, arrays[1] if len(arrays) > 1 else None)
+    return Crops(arrays[0], points, arrays[1] if len(arrays) > 1 else None, lost)
 
 
 def _keep(
-    film: Path, count: int, landmarker: FaceLandmarker, truth: Path | None, key: str,
-    files: list[Path],
-) -> None:  # fmt: skip
+    film: Path, count: int, look: Looking, truth: Path | None, key: str, files: list[Path]
+) -> None:
     """Find the faces and write them into the cache."""
     found: list[list[np.ndarray]] = [[] for _ in files]
-    points = []
+    points: list[np.ndarray] = []
+    lost = 0
     for frame, clean in _frames(film, count, truth):
-        faces = landmarker.detect(frame.image, max_faces=1, refine=1)
-        if not faces or (truth is not None and clean is None):
+        if truth is not None and clean is None:
             continue
-        matrix = wide_crop(faces[0].landmarks)
+        face = look(frame.image)
+        if face is None:
+            lost += 1
+            continue
+        matrix = wide_crop(face.landmarks)
         pictures = [frame.image] + ([clean.image] if clean is not None else [])
         for place, picture in zip(found, pictures, strict=True):
             place.append(cut(picture, matrix, EDGE).astype(np.uint8))
-        points.append(into_crop(faces[0].landmarks, matrix))
+        points.append(into_crop(face.landmarks, matrix))
     shape = (0, EDGE, EDGE, 3)
     for file, pictures in zip(files, found, strict=True):
         with atomic_path(file) as temporary:
             np.save(temporary, np.stack(pictures) if pictures else np.zeros(shape, np.uint8))
     together = np.stack(points) if points else np.zeros((0, 478, 2))
-    arrays = {"points": together.astype(np.float32)}
-    save_npz(cache_path("crops", f"{key}.npz"), _KIND, _VERSION, arrays, {"film": film.name})
+    arrays, meta = {"points": together.astype(np.float32)}, {"film": film.name, "lost": lost}
+    save_npz(cache_path("crops", f"{key}.npz"), _KIND, _VERSION, arrays, meta)
 
 
 def _frames(film: Path, count: int, truth: Path | None) -> Iterator[tuple[Frame, Frame | None]]:

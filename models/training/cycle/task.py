@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,10 @@ class CycleTask:
     def data_facts(self) -> Mapping[str, Any]:
         """What the data are, for the card."""
         return self.data.facts
+
+    def notes(self) -> Sequence[str]:
+        """Clips and frames that were left out, for whoever trains."""
+        return self.data.notes
 
     def samples(self, module: lightning.LightningModule) -> Mapping[str, np.ndarray]:
         """A row for each face: input, masked picture, rendering, output, cycled back."""

@@ -26,8 +26,10 @@ from ..data_folders import (
     usable,
 )
 from ..data_folders_split import split
+from ..progress import prepared
 from ..resume import SeededSampler, Ticket, example_rng
 from .crops import EDGE, SCALE, Crops, into_crop, read_crops
+from .looking import Looking
 from .mask import hull_mask
 
 #: A pixel that differs from the truth by more than this share counts as covered.
@@ -157,6 +159,8 @@ class UnpairedData(lightning.LightningDataModule):
     training, validation : sequence of Faces
     facts : mapping
         For the card.
+    notes : sequence of str
+        What was left out, in sentences.
     """
 
     def __init__(
@@ -165,9 +169,10 @@ class UnpairedData(lightning.LightningDataModule):
         training: Sequence[Faces],
         validation: Sequence[Faces],
         facts: Mapping[str, Any],
+        notes: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.config, self.facts = config, dict(facts)
+        self.config, self.facts, self.notes = config, dict(facts), tuple(notes)
         self.training = UnpairedFaces(training, config, varies=True)
         self.validation = UnpairedFaces(validation, config, varies=False)
         self.has_truth = any(film.truth is not None for one in validation for film in one.sensor)
@@ -200,15 +205,17 @@ def from_folders(config: Config) -> UnpairedData:
         When there are no sessions, no videos, no reference without electrodes, or too few faces.
     """
     settings = config.data
-    sessions = usable(find_sessions(settings["folders"]), ("video",), reference=True).sessions
-    reference = _clips(sessions, worn=False)
+    chosen = usable(find_sessions(settings["folders"]), ("video",), reference=True)
+    reference = _clips(chosen.sessions, worn=False)
     people = {session.subject for session in reference}
-    worn = [one for one in _clips(sessions, worn=True) if one.subject in people]
+    worn = [one for one in _clips(chosen.sessions, worn=True) if one.subject in people]
     parts = split(
         worn, settings["split_by"], config.seed,
         validation_share=settings["validation_share"], test_share=settings["test_share"],
     )  # fmt: skip
-    reader = _Reader(int(settings["frames_per_clip"]))
+    looking = Looking(FaceLandmarker(), str(settings["look_through"]))
+    reader = _Reader(int(settings["frames_per_clip"]), looking)
+    reader.look_at([*parts.train, *parts.val, *reference])
     training, validation = (reader.people(side, reference) for side in (parts.train, parts.val))
     for side, of in ((training, "training"), (validation, "validation")):
         if not side:
@@ -217,9 +224,9 @@ def from_folders(config: Config) -> UnpairedData:
                 "Check the videos, or add folders with --data.",
             )
     n_frames = sum(len(film) for one in training for film in (*one.sensor, *one.normal))
-    check_frames(n_frames, settings["minimum_frames"], "The videos")
+    check_frames(n_frames, settings["minimum_frames"], "The videos for training")
     facts = card_facts([*reference, *worn], parts.sentence)
-    return UnpairedData(config, training, validation, facts)
+    return UnpairedData(config, training, validation, facts, [*chosen.notes, *reader.notes()])
 
 
 def _clips(sessions: Iterable[SessionClips], *, worn: bool) -> list[SessionClips]:
@@ -234,10 +241,29 @@ def _clips(sessions: Iterable[SessionClips], *, worn: bool) -> list[SessionClips
 class _Reader:
     """Crops of clips; each film is looked at once."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._landmarker = FaceLandmarker()
-        self._known: dict[Path, Crops] = {}
+    def __init__(self, count: int, looking: Looking) -> None:
+        self._count, self._looking = count, looking
+        self._known: dict[Path, tuple[Crops, bool]] = {}
+
+    def look_at(self, sessions: Sequence[SessionClips]) -> None:
+        """Find the faces of all clips, telling how far it is."""
+        clips = [(session, clip) for session in sessions for clip in session.clips]
+        for session, clip in prepared(clips, "looking for faces, film"):
+            self._crops(session, clip)
+
+    def notes(self) -> list[str]:
+        """How many frames show no face that is found, with electrodes and without."""
+        found = []
+        for is_worn, side in ((True, "with"), (False, "without")):
+            films = [crops for crops, worn in self._known.values() if worn == is_worn]
+            lost = sum(crops.lost for crops in films)
+            total = lost + sum(len(crops) for crops in films)
+            if lost:
+                found.append(
+                    f"In {lost} of {total} frames {side} electrodes no face was found; they are "
+                    "left out."
+                )
+        return found
 
     def people(
         self, sessions: Sequence[SessionClips], reference: Sequence[SessionClips]
@@ -265,8 +291,10 @@ class _Reader:
         film = clip.files["video"]
         if film not in self._known:
             truth = truth_of(clip) if session.kind == "simulated" else None
-            self._known[film] = read_crops(film, self._count, self._landmarker, truth)
-        return self._known[film]
+            worn = clip.wears_electrodes
+            crops = read_crops(film, self._count, self._looking, truth, worn=worn)
+            self._known[film] = crops, worn
+        return self._known[film][0]
 
 
 def truth_of(clip: Clip) -> Path | None:
