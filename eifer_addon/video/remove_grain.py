@@ -21,7 +21,7 @@ _FINE, _COARSE, _MOST_GRAIN = 3, 7, 6.0
 #: have so much of the mean.
 _BLOCK, _FEWEST, _GRAIN_AWAY, _QUIET, _OF_MEAN = 4, 24, 13, 0.1, 0.8
 #: So many blocks are looked at, of those that there are.
-_LOOKED_AT = 800
+_LOOKED_AT = 400
 #: What the wider window reaches beyond a block, and the side of what is read for it.
 _REACH = _COARSE // 2
 _READ = _BLOCK + 2 * _REACH
