@@ -142,12 +142,17 @@ class Counting(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw on as if nothing had happened."""
-        trainer.fit_loop.epoch_loop._batches_that_stepped = self.step
         self._since = time.monotonic()
         if self._random:
             set_random_state(self._random)
         scale_rates(trainer, float(self._config.optimiser["learning_rate"]), self._earlier_rate)
         self._end_when_enough(trainer)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
+    ) -> None:
+        """Let curves go on at the right step: Lightning counts a validation that it repeats too."""
+        trainer.fit_loop.epoch_loop._batches_that_stepped = self.step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any

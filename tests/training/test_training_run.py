@@ -109,6 +109,11 @@ def test_a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened(
     np.testing.assert_array_equal(weights(tmp_path), weights(reference))
 
 
+def steps_in_table(out: Path) -> set[int]:
+    with (out / "metrics.csv").open(newline="", encoding="utf-8") as stream:
+        return {int(row["step"]) for row in csv.DictReader(stream)}
+
+
 @pytest.mark.parametrize("at", [13, 20])
 def test_a_signal_to_end_keeps_the_present_step(reference: Path, tmp_path: Path, at: int) -> None:
     made = a_training(tmp_path, f"export.term_at={at}")
@@ -116,6 +121,7 @@ def test_a_signal_to_end_keeps_the_present_step(reference: Path, tmp_path: Path,
     assert json.loads((tmp_path / "training.json").read_text())["state"] == "stopped"
     assert a_training(tmp_path).notes == (f"resumed at step {at}",)
     np.testing.assert_array_equal(weights(tmp_path), weights(reference))
+    assert steps_in_table(tmp_path) - {at} == steps_in_table(reference) - {at}
 
 
 def test_memory_that_runs_out_halves_the_batch_and_not_the_result(
