@@ -137,6 +137,17 @@ def lost_device(error: BaseException, step: int, kept: int | None) -> EiferError
     )
 
 
+def no_such_device(error: BaseException, accelerator: str) -> EiferError:
+    """Devices that are asked for and not there, or settings of theirs that do not fit."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return EiferError(
+        f"The training cannot use the accelerator '{accelerator}' as it is set: "
+        f"{first[:160].rstrip('.!')}.",
+        "Change --accelerator, --devices, --strategy or --precision; --accelerator cpu needs no "
+        "device.",
+    )
+
+
 def wrong_checkpoint(path: Path, reason: str) -> EiferError:
     """A checkpoint that is damaged or of another network."""
     return EiferError(

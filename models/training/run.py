@@ -21,7 +21,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from ...eifer_addon.errors import Cancelled, EiferError
 from ...eifer_addon.files import atomic_path, make_folder
@@ -183,7 +183,10 @@ class _Run:
         for note in self._notes[self._told :]:
             telling.tell({}, note)
         self._told = len(self._notes)
-        trainer = self._trainer(config, telling, known)
+        try:
+            trainer = self._trainer(config, telling, known)
+        except (MisconfigurationException, ValueError) as error:
+            raise faults.no_such_device(error, str(config.trainer["accelerator"])) from error
         try:
             _fit(trainer, self._task, checkpoint if known is not None else None)
         except SIGTERMException:  # Lightning leaves so; the state of this step is kept by now

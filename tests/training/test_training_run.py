@@ -139,6 +139,11 @@ def test_memory_that_runs_out_halves_the_batch_and_not_the_result(
     np.testing.assert_allclose(weights(tmp_path), weights(whole.out), atol=1e-5)
 
 
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(EiferError, match="cannot use the accelerator 'abacus' as it is set"):
+        a_training(tmp_path, "trainer.accelerator=abacus")
+
+
 def test_memory_for_not_even_one_example_is_an_error(tmp_path: Path, monkeypatch: Any) -> None:
     def too_much(*_: Any) -> None:
         raise MemoryError
