@@ -17,6 +17,8 @@ MAX_HAIR = 64
 _EYE_RADIUS = (0.008, 0.02)
 _ROUNDNESS = 0.12
 _IRIS_REACH = 0.025
+#: A part whose least spread is more than this share of its largest is stout.
+_STOUT = 0.15
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,20 @@ def head_parts(head: HeadModel, landmarks: SurfacePoints) -> Parts:
             if centre is not None and not skin[inside].any():
                 eyes[side] |= inside
                 centres.setdefault(side, centre)
-    return Parts(part, skin, eyes, centres, size[part] <= MAX_HAIR)
+    return Parts(part, skin, eyes, centres, _thin(part, template, size <= MAX_HAIR))
+
+
+def _thin(part: np.ndarray, points: np.ndarray, small: np.ndarray) -> np.ndarray:
+    """Bool (V,), vertices of small parts that are thin like a hair: teeth are small, but stout."""
+    size = np.bincount(part)
+    middle = [np.bincount(part, axis) / size for axis in points.T]
+    local = points - np.stack(middle, axis=1)[part]
+    spread = np.stack(
+        [np.bincount(part, local[:, i] * local[:, j]) for i in range(3) for j in range(3)], axis=1
+    )
+    extent = np.sqrt(np.clip(np.linalg.eigvalsh(spread.reshape(-1, 3, 3)), 0, None))
+    stout = extent[:, 0] > _STOUT * extent[:, 2]
+    return np.asarray((small & ~stout)[part])
 
 
 def _eyeball_centre(points: np.ndarray, iris: np.ndarray) -> np.ndarray | None:

@@ -21,17 +21,20 @@ from ...eifer_addon.heads.open_head import load_open_head
 from ...eifer_addon.heads.parts import Parts, head_parts
 from .electrode_wear import similarity
 from .film_raster import NormalTable
+from .hair_strands import Scalp, Tied, grow, hang, joined, lashes
+from .hair_volume import (
+    CURTAIN,
+    HAIR_AXIS_Z,
+    border,
+    grid_triangles,
+    hair_share,
+    lifted_scalp,
+    long_curtain,
+    no_ears,
+)  # fmt: skip
 from .materials import Look, skin_colour
 from .skin import texels
 
-#: The hairline on the open head: azimuth in degrees from the front, height in m.
-_HAIRLINE = ((0, 0.0815), (14, 0.0835), (30, 0.087), (42, 0.079), (54, 0.060), (62, 0.037),
-             (72, 0.022), (80, 0.020), (95, 0.028), (108, 0.016), (118, -0.012), (135, -0.030),
-             (180, -0.038))  # fmt: skip
-_HAIR_AXIS_Z, _HAIRLINE_SOFT_M = -0.037, 0.022
-#: Thickness of hair in m by its cut, on the crown.
-_THICK = {"shorn": 0.002, "short": 0.010, "full": 0.021, "long": 0.017}
-_CURTAIN = (10, 36)
 #: Rings of the loft: drop below the rim, half width, half depth, shift backwards, in m; the first
 #: that is cloth.
 _RINGS = ((0.014, 0.064, 0.060, -0.052), (0.026, 0.078, 0.068, -0.054),
@@ -76,8 +79,14 @@ class FilmMesh:
         int (c,), skin vertices over which the cap lies.
     cap_lift : numpy.ndarray
         (c,) in m along the normal.
-    curtain, shoulders : numpy.ndarray
-        (k, 3) rest positions in m, in the axes of the head and of the body.
+    tied : numpy.ndarray
+        int (k,), vertices of the head with which the points of curtain, locks and lashes go.
+    tied_shift : numpy.ndarray
+        (k, 3) from there to the points in m, in the head's axes.
+    n_curtain : int
+        The curtain's points are so many of these, and the first.
+    shoulders : numpy.ndarray
+        (k, 3) rest positions in m, in the axes of the body.
     n_head_triangles : int
         The body's triangles come after so many.
     lit_by : numpy.ndarray
@@ -97,7 +106,9 @@ class FilmMesh:
     gloss: np.ndarray
     cap: np.ndarray
     cap_lift: np.ndarray
-    curtain: np.ndarray
+    tied: np.ndarray
+    tied_shift: np.ndarray
+    n_curtain: int
     shoulders: np.ndarray
     n_head_triangles: int
     lit_by: np.ndarray
@@ -134,20 +145,6 @@ def laid_on_open_head(head: HeadModel) -> np.ndarray:
     return moved
 
 
-def hair_share(place: np.ndarray, look: Look) -> np.ndarray:
-    """How much a point (n, 3) on the open head is below hair, 0 to 1."""
-    turn = np.degrees(np.arctan2(place[:, 0], place[:, 2] - _HAIR_AXIS_Z))
-    azimuth = np.abs(turn)
-    line = np.interp(azimuth, *np.array(_HAIRLINE).T)
-    # A parting at one side, from which the hair falls to the other; and a few waves.
-    random = np.random.default_rng((look.seed, 0x4A4))
-    part, deep = random.uniform(-32, 32), random.uniform(0, 0.016) * (random.uniform() < 0.6)
-    waves = np.sin(np.radians(turn[:, None] * (5, 9)) + random.uniform(0, 6, 2)) @ (0.0016, 0.0012)
-    front = np.clip(1.5 - azimuth / 60, 0, 1)
-    line = line + front * (look.hairline_m + waves + deep * np.exp(-(((turn - part) / 16) ** 2)))
-    return np.clip((place[:, 1] - line) / _HAIRLINE_SOFT_M + 0.5, 0, 1)
-
-
 def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     """A person's mesh.
 
@@ -165,34 +162,80 @@ def make_mesh(head: HeadModel, identity: np.ndarray, look: Look) -> FilmMesh:
     if "skin_vertices" in head.info:
         skin = np.arange(head.n_vertices) < head.info["skin_vertices"]
         parts = replace(parts, skin=skin, hair=np.zeros_like(skin))
-    # Single teeth are as small as hairs.
-    parts = replace(parts, hair=parts.hair & ~_made_of(head, "teeth"))
-    place = laid_on_open_head(head)
-    neutral = head.shaped(identity)
-    share = np.where(parts.skin, hair_share(place, look) * _no_ears(place), 0.0)
-    cap, cap_triangles, lift = _cap(head, share, place, look)
-    curtain, curtain_triangles = _curtain(neutral, look)
+    place, neutral = laid_on_open_head(head), head.shaped(identity)
+    share = np.where(parts.skin, hair_share(place, look) * no_ears(place), 0.0)
+    cap, cap_triangles, lift = lifted_scalp(head, share, place, look)
+    tied, n_curtain, n_lash = _tied(head, parts, look, (neutral, place, share), (cap, lift))
     rim, shoulders, body_triangles = _shoulders(neutral, head, parts.skin)
-    n, n_cap, n_curtain = head.n_vertices, len(cap), len(curtain)
-    body_triangles = np.where(body_triangles < 0, rim[np.maximum(-body_triangles - 1, 0)],
-                              body_triangles + n + n_cap + n_curtain)  # fmt: skip
-    triangles = np.concatenate(
-        [head.triangles, cap_triangles + n, curtain_triangles + n + n_cap, body_triangles]
-    ).astype(np.int32)
-    hairy = parts.hair[head.triangles[:, 0]]
-    cull = np.ones(len(triangles), bool)
-    cull[: len(hairy)] = ~hairy
-    cull[len(head.triangles) + len(cap_triangles) :] = False
-    material, skin_share, colours, gloss = _surface(
-        head, parts, place, look, n_cap + n_curtain, len(shoulders)
+    own = head.triangles[~_left_out(head, look, parts)]
+    n, n_cap = head.n_vertices, len(cap)
+    first, after = n + n_cap, n + n_cap + len(tied.anchor)
+    body_triangles = np.where(
+        body_triangles < 0, rim[np.maximum(-body_triangles - 1, 0)], body_triangles + after
     )
-    at = np.concatenate([place, place[cap], curtain, shoulders])
+    triangles = np.concatenate(
+        [own, cap_triangles + n, tied.triangles + first, body_triangles]
+    ).astype(np.int32)
+    cull = np.ones(len(triangles), bool)
+    cull[: len(own)] = ~parts.hair[own[:, 0]]
+    cull[len(own) + len(cap_triangles) :] = False
+    material, skin_share, colours, gloss = _surface(
+        head, parts, place, look, after - n, len(shoulders)
+    )
+    colours[first:after] = tied.colours
+    material[after - n_lash : after], gloss[after - n_lash : after] = PART, 0.1
+    rest = np.concatenate([neutral, neutral[cap], tied.rest, shoulders])
+    texel = np.concatenate([texels(place), texels(place[cap]), tied.texel, texels(shoulders)])
+    hairs = np.concatenate([np.flatnonzero(parts.hair), np.arange(after - n_lash, after)])
     return FilmMesh(
-        head, triangles, cull, material, skin_share, colours, texels(at).astype(np.float32),
-        np.concatenate([share, np.zeros(len(at) - n)]), gloss, cap, lift, curtain, shoulders,
-        len(triangles) - len(body_triangles), _lit_by(parts, neutral, len(at)),
-        _casts(triangles, material),
+        head, triangles, cull, material, skin_share, colours, texel.astype(np.float32),
+        np.concatenate([share, np.zeros(len(rest) - n)]), gloss, cap, lift, tied.anchor,
+        tied.rest - neutral[tied.anchor], n_curtain, shoulders,
+        len(triangles) - len(body_triangles), _lit_by(parts, rest, hairs),
+        _casts(triangles, material, (first + n_curtain, after)),
     )  # fmt: skip
+
+
+def _tied(
+    head: HeadModel, parts: Parts, look: Look,
+    laid: tuple[np.ndarray, np.ndarray, np.ndarray], cap: tuple[np.ndarray, np.ndarray],
+) -> tuple[Tied, int, int]:  # fmt: skip
+    """Curtain, locks and lashes, and how many of their points are curtain's and lashes'."""
+    neutral, place, share = laid
+    height = np.zeros(head.n_vertices)
+    height[cap[0]] = np.maximum(cap[1], 0)
+    normals = NormalTable(head.n_vertices, head.triangles).normals(neutral)
+    skin = head.triangles[parts.skin[head.triangles[:, 0]]]
+    locks = grow(Scalp(neutral, place, normals, skin, share, height), look)
+    points, triangles = long_curtain(neutral, look)
+    grown = np.flatnonzero(share > 0.9)
+    anchor = grown[KDTree(neutral[grown]).query(points)[1]] if len(points) else np.zeros(0, int)
+    colours = np.tile(np.array(look.hair) * 0.75, (len(points), 1))
+    found = [Tied(anchor, points, triangles, colours, texels(points)), locks]
+    if len(points):
+        found.append(hang(points, CURTAIN, anchor[: CURTAIN[1]], look))
+    cards = _cards(head, parts, "lashes")
+    if len(cards):
+        bare = skin_colour(look.melanin, look.blood)
+        found.append(lashes(neutral, cards, np.flatnonzero(parts.skin), bare))
+    return joined(found), len(points), cards.size
+
+
+def _cards(head: HeadModel, parts: Parts, material: str) -> np.ndarray:
+    """Vertices int (n, 4) of the hairs of a material that are single quads."""
+    chosen = np.flatnonzero(_made_of(head, material) & parts.hair)
+    order = chosen[np.argsort(parts.part[chosen], kind="stable")]
+    _, count = np.unique(parts.part[order], return_counts=True)
+    return order.reshape(-1, 4) if (count == 4).all() else np.zeros((0, 4), int)
+
+
+def _left_out(head: HeadModel, look: Look, parts: Parts) -> np.ndarray:
+    """Bool (F,), hairs that are drawn otherwise: lashes, and some of the brows' beside strokes."""
+    random = np.random.default_rng((look.seed, 0x4AA))
+    kept = random.uniform(0, 1, parts.part.max() + 1) < 0.45 * look.brow_density
+    out = _made_of(head, "brows") & parts.hair & ~kept[parts.part]
+    out[_cards(head, parts, "lashes")] = True
+    return np.asarray(out[head.triangles[:, 0]])
 
 
 def _surface(
@@ -234,28 +277,22 @@ def _above_collar(head: HeadModel, place: np.ndarray) -> np.ndarray:
     """Height (V,) in m above the collar that heads with shoulders of their own get."""
     if "skin_vertices" not in head.info:
         return np.ones(len(place))
-    azimuth = np.arctan2(place[:, 0], place[:, 2] - _HAIR_AXIS_Z)
+    azimuth = np.arctan2(place[:, 0], place[:, 2] - HAIR_AXIS_Z)
     return np.asarray(place[:, 1] - _COLLAR_M[0] + _COLLAR_M[1] * np.cos(azimuth))
 
 
-def _lit_by(parts: Parts, neutral: np.ndarray, count: int) -> np.ndarray:
-    """Number (count,) of each vertex, for single hairs that of the nearest skin."""
-    number, skin = np.arange(count), np.flatnonzero(parts.skin)
-    hairs = np.flatnonzero(parts.hair)
+def _lit_by(parts: Parts, rest: np.ndarray, hairs: np.ndarray) -> np.ndarray:
+    """Number (W,) of each vertex of `rest` (W, 3), for single hairs that of the nearest skin."""
+    number, skin = np.arange(len(rest)), np.flatnonzero(parts.skin)
     if len(hairs):
-        number[hairs] = skin[KDTree(neutral[skin]).query(neutral[hairs])[1]]
+        number[hairs] = skin[KDTree(rest[skin]).query(rest[hairs])[1]]
     return number
 
 
-def _casts(triangles: np.ndarray, material: np.ndarray) -> np.ndarray:
-    """Triangles that cast shadows; what lies inside the mouth and the lids need not be asked."""
-    return np.flatnonzero((material[triangles] != PART).any(axis=1))
-
-
-def _no_ears(place: np.ndarray) -> np.ndarray:
-    """0 on the ears, 1 elsewhere; they stick out of the head below the hair."""
-    out = np.clip((np.abs(place[:, 0]) - 0.0725) / 0.004, 0, 1)
-    return 1 - out * (place[:, 1] < 0.045) * (place[:, 1] > -0.05) * (place[:, 2] > -0.06)
+def _casts(triangles: np.ndarray, material: np.ndarray, locks: tuple[int, int]) -> np.ndarray:
+    """Triangles that cast shadows: not what lies inside the mouth and the lids, nor locks."""
+    lock = (triangles[:, 0] >= locks[0]) & (triangles[:, 0] < locks[1])
+    return np.flatnonzero((material[triangles] != PART).any(axis=1) & ~lock)
 
 
 def _mouth(head: HeadModel, skin: np.ndarray) -> np.ndarray:
@@ -302,60 +339,6 @@ def _part_colours(head: HeadModel, hairs: np.ndarray, look: Look) -> np.ndarray:
     return colours
 
 
-def _cap(
-    head: HeadModel, share: np.ndarray, place: np.ndarray, look: Look
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hair over the scalp: skin vertices (c,), triangles in them, lifts (c,) in m."""
-    if look.cut == "shorn":
-        return np.zeros(0, int), np.zeros((0, 3), int), np.zeros(0)
-    inside = (share[head.triangles] > 0.02).all(axis=1)
-    cap, flat = np.unique(head.triangles[inside], return_inverse=True)
-    random = np.random.default_rng((look.seed, 0x4A1))
-    wave = np.sin(place[cap] @ random.normal(0, 75, (3, 3)) + random.uniform(0, 6, 3)).mean(axis=1)
-    crown = np.clip((place[cap, 1] - 0.02) / 0.09, 0, 1)
-    thick = _THICK[look.cut] * (0.55 + 0.45 * crown) * (1 + 0.35 * wave)
-    triangles = flat.reshape(-1, 3)
-    lift = np.clip(1.6 * share[cap] - 0.25, 0, 1) ** 0.8 * thick
-    lift[_border(triangles)] = -0.0015
-    return cap, triangles, lift
-
-
-def _border(triangles: np.ndarray) -> np.ndarray:
-    """Vertices on the open edges of some triangles."""
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    single, count = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
-    return np.unique(single[count == 1])
-
-
-def _curtain(neutral: np.ndarray, look: Look) -> tuple[np.ndarray, np.ndarray]:
-    """Long hair behind and beside the head: points (k, 3) in m and triangles."""
-    if look.cut != "long":
-        return np.zeros((0, 3)), np.zeros((0, 3), int)
-    rows, columns = _CURTAIN
-    random = np.random.default_rng((look.seed, 0x4A2))
-    wide = np.percentile(np.abs(neutral[:, 0]), 99) + 0.012
-    turn = np.radians(np.linspace(74, 286, columns)) + random.normal(0, 0.015, columns)
-    fall = np.linspace(0, 1, rows)[:, None]
-    length = random.uniform(0.10, 0.24)
-    wave = 1 + 0.05 * np.sin(fall * random.uniform(4, 9) + random.uniform(0, 6, columns))
-    spread = (0.93 + 0.22 * np.sin(np.pi * np.clip(fall * 0.75, 0, 1))) * wave
-    x = wide * np.sin(turn) * spread
-    z = -0.030 + 0.098 * np.cos(turn) * (0.96 + 0.1 * fall) * wave
-    y = 0.075 - fall * (0.075 + length) + 0.012 * np.cos(2 * turn) + 0 * x
-    points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    return points, _grid_triangles(rows, columns, closed=False)
-
-
-def _grid_triangles(rows: int, columns: int, *, closed: bool) -> np.ndarray:
-    """Triangles of a grid of points, row by row; closed joins the last column to the first."""
-    last = columns if closed else columns - 1
-    row, column = np.divmod(np.arange((rows - 1) * last), last)
-    after = (column + 1) % columns
-    a, b = row * columns + column, row * columns + after
-    c, d = a + columns, b + columns
-    return np.concatenate([np.stack([a, c, d], 1), np.stack([a, d, b], 1)])
-
-
 def _shoulders(
     neutral: np.ndarray, head: HeadModel, skin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -378,7 +361,7 @@ def _shoulders(
         y = low - drop - 0.012 * np.cos(turn) * (number < 5) + 0 * x
         rings.append(np.stack([x, y, z], axis=1))
     points = np.concatenate(rings)
-    triangles = _grid_triangles(len(_RINGS), _AROUND, closed=True)
+    triangles = grid_triangles(len(_RINGS), _AROUND, closed=True)
     angle = np.arctan2(neutral[rim, 0], neutral[rim, 2] - middle_z) % (2 * np.pi)
     nearest = np.argmin(np.abs((angle[None] - turn[:, None] + np.pi) % (2 * np.pi) - np.pi), axis=1)
     after = np.roll(np.arange(_AROUND), -1)
@@ -392,6 +375,6 @@ def _rim(head: HeadModel, skin: np.ndarray) -> np.ndarray:
     """Skin vertices (r,) at the end of the neck: those that the head names, else its border."""
     if "rim" in head.info:
         return np.asarray(head.info["rim"], int)
-    border = _border(head.triangles[skin[head.triangles[:, 0]]])
-    low = head.template[border, 1] < head.template[skin, 1].min() + 0.035
-    return border[low]
+    edge = border(head.triangles[skin[head.triangles[:, 0]]])
+    low = head.template[edge, 1] < head.template[skin, 1].min() + 0.035
+    return edge[low]

@@ -58,15 +58,14 @@ class Drawn:
 def pose_mesh(mesh: FilmMesh, vertices: np.ndarray, head_pose: np.ndarray | None) -> np.ndarray:
     """All vertices (W, 3) of a mesh whose head's are `vertices` (V, 3) in m.
 
-    The body stands where the head's translation brings it; long hair turns with the head.
+    The body stands where the head's translation brings it; hair turns with the head.
     """
     turn, shift = np.eye(3), np.zeros(3)
     if head_pose is not None:
         turn, shift = rodrigues(np.asarray(head_pose[:3], np.float64)), np.asarray(head_pose[3:6])
-    pivot = np.array([0.0, -0.114, -0.07])
-    curtain = (mesh.curtain - pivot) @ turn.T + pivot + shift
+    tied = vertices[mesh.tied] + mesh.tied_shift @ turn.T
     cap = np.zeros((len(mesh.cap), 3))
-    found = np.concatenate([vertices, cap, curtain, mesh.shoulders + shift]).astype(np.float32)
+    found = np.concatenate([vertices, cap, tied, mesh.shoulders + shift]).astype(np.float32)
     if len(mesh.cap):
         start = len(vertices)
         normals = mesh.normals(vertices)[mesh.cap]
@@ -173,6 +172,9 @@ class Shader:
     def _hair_over(self, share: np.ndarray, at: np.ndarray) -> np.ndarray:
         """How much of the skin below hair the single hairs cover: sparse at the hairline."""
         strand = self._hair.reshape(-1)[at]
+        if self.look.cut == "shorn":
+            # Skin shines through between hairs that are a few millimetres long.
+            return np.clip(1.25 * share * (0.2 + 0.52 * strand), 0, 0.92).astype(np.float32)
         return np.clip(1.9 * share - 0.55 * (1.6 - strand), 0, 0.95).astype(np.float32)
 
     def _depths(self, units: np.ndarray) -> np.ndarray:
@@ -203,9 +205,10 @@ def _film(light: np.ndarray) -> np.ndarray:
 def _hair_map(look: Look) -> np.ndarray:
     """Float32 (HIGH, WIDE) brightness of strands, about 1."""
     random = np.random.default_rng((look.seed, 0x4A3))
-    fine = gaussian_filter1d(random.standard_normal((HIGH, WIDE)), 14, axis=0)
+    is_shorn = look.cut == "shorn"
+    fine = gaussian_filter1d(random.standard_normal((HIGH, WIDE)), 1.4 if is_shorn else 14, axis=0)
     locks = gaussian_filter(random.standard_normal((HIGH, WIDE)), (40, 5))
-    mixed = fine / fine.std() * 0.26 + locks / locks.std() * 0.22
+    mixed = fine / fine.std() * 0.26 + locks / locks.std() * (0.0 if is_shorn else 0.22)
     return np.clip(1 + mixed, 0.25, 1.9).astype(np.float32)
 
 
@@ -214,7 +217,7 @@ def _seen_from(posed: np.ndarray, mesh: FilmMesh, direction: np.ndarray, pixels:
     side = np.cross([0.0, 1.0, 0.0], direction)
     side /= np.linalg.norm(side)
     axes = np.stack([side, np.cross(direction, side), direction])
-    n = mesh.head.n_vertices + len(mesh.cap) + len(mesh.curtain)
+    n = mesh.head.n_vertices + len(mesh.cap) + mesh.n_curtain
     local = posed @ axes.T.astype(np.float32)
     low, high = local[:n].min(axis=0), local[:n].max(axis=0)
     scale = (pixels - 4) / float((high - low)[:2].max())
