@@ -161,16 +161,21 @@ def test_what_cannot_be_simulated_is_a_sentence(study: Study, words: str, tmp_pa
         simulate(tmp_path, study)
 
 
-def test_the_command_says_what_is_there_already(
+def test_the_command_makes_what_is_missing_and_says_what_is_there_already(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["simulate", "--out", str(study), "--seed", "5", "--no-video", "--repetitions", "1",
-               "--tasks", "Eye-Gentle,happy", "--json"]  # fmt: skip
-    assert main(command) == 0
-    told = capsys.readouterr()
-    values = json.loads(told.out)
-    assert (values["clips"], values["made"], values["skipped"]) == (4, 0, 4)
-    assert "4 of 4 clips are there already" in told.err
+               "--tasks", "Eye-Gentle,happy", "--workers", "1", "--json"]  # fmt: skip
+    clip = study / "emg" / SENSORS / f"{happy(study)}.csv"
+    before = clip.read_bytes()
+    clip.unlink()
+    for made in (1, 0):
+        assert main(command) == 0
+        told = capsys.readouterr()
+        values = json.loads(told.out)
+        assert (values["clips"], values["made"], values["skipped"]) == (4, made, 4 - made)
+        assert f"{4 - made} of 4 clips are there already" in told.err
+        assert clip.read_bytes() == before
 
 
 def test_a_scheduler_that_does_not_answer_is_a_failure_of_the_command(
