@@ -12,7 +12,7 @@ from torch.nn import functional
 
 #: Coverage from which a pixel is replaced a little and wholly, and the window in which that reaches
 #: beyond what is covered.
-RAMP, REACH = (0.25, 0.6), 5
+RAMP, REACH = (0.15, 0.45), 5
 #: Halvings of the picture while colours are spread.
 _LEVELS = 5
 _LEAST = 1e-4
