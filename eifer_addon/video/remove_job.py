@@ -146,11 +146,14 @@ def remove_electrodes(
     spent = time.monotonic() - began
     counts = sum((note.counts for note in notes), Counts())
     if counts.face_frames == 0:
-        raise EiferError(
-            f"No face was found in {film.path.name}.",
+        others = "" if model is None else f" after {Path(model).name} took the electrodes off"
+        remedy = (
             "Choose a film in which a face is seen from the front, larger than a twentieth of "
-            "the picture's height.",
+            "the picture's height."
         )
+        if others:  # a network that was hardly trained paints over the face that it was given
+            remedy += " If it is one, train the model longer, or try without --model."
+        raise EiferError(f"No face was found in {film.path.name}{others}.", remedy)
     done = job.finish(target, notes, counts, overwrite=overwrite)
     return replace(done, frames_per_s=round(fresh / spent, 2) if spent > 0 else 0.0)
 
