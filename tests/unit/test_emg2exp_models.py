@@ -49,7 +49,7 @@ def test_the_card_says_what_it_is_and_how_it_was_made(name: str) -> None:
     assert card.training["seed"] == 0
     assert card.metrics["test_r2"] > card.metrics["test_r2_baseline"]
     assert bool(card.states) is name.endswith("causal")
-    assert Path(model_path(name, "emg2exp")).stat().st_size <= 300_000
+    assert Path(model_path(name, "emg2exp")).stat().st_size <= 350_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,6 +94,22 @@ def test_two_channels_are_enough_and_invent_no_other_face(name: str) -> None:
     assert len(two.notes["missing_muscles"]) == 18
     # What was not seen cannot be sure.
     assert two.confidence[-1] < whole.confidence[-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_faint_smile_is_there_and_less_where_its_antagonists_tremble(name: str) -> None:
+    model = built_in(name)
+    smile = model.card.outputs.index("mouthSmileLeft")
+
+    def smiling(**levels: float) -> float:
+        activity = posed(levels, model.card.inputs)
+        return float(predict(activity, model).coefficients[-1, smile])
+
+    alone = smiling(zygomaticus=0.02)
+    assert alone > 0.01
+    assert smiling(zygomaticus=0.04) == pytest.approx(2 * alone, rel=0.25)
+    others = {"masseter": 0.03, "depressor_anguli_oris": 0.03, "orbicularis_oris": 0.03}
+    assert smiling(zygomaticus=0.02, **others) < 0.75 * alone
 
 
 def test_uncertainty_stands_in_the_track() -> None:

@@ -3,7 +3,9 @@
 An expression whose own muscles were recorded moves only where one of them acts, and for faint
 activity in proportion to it: a brow does not lower because the mouth smiles, however often both
 were seen together. How strongly each muscle pulls, and by how much the others help or hinder,
-is learned. The table follows the Facial Action Coding System (Ekman, Friesen, Hager 2002).
+is learned. Antagonists and the neighbours whose signal reaches the same electrodes hold it back:
+a trembling zygomaticus under a masseter that trembles as much is no smile. The tables follow the
+Facial Action Coding System (Ekman, Friesen, Hager 2002).
 """
 
 from __future__ import annotations
@@ -38,11 +40,30 @@ _LEADING: Mapping[str, tuple[str, ...]] = {
     "cheekSquint": ("orbicularis_oculi",),
     "eyeSquint": ("orbicularis_oculi",),
 }
+#: Muscles that hold a coefficient back: antagonists, and neighbours that its electrodes hear.
+HOLDERS: Mapping[str, tuple[str, ...]] = {
+    "browDown": ("frontalis_medialis", "frontalis_lateralis"),
+    "browInnerUp": ("corrugator", "depressor_supercilii"),
+    "browOuterUp": ("corrugator", "depressor_supercilii", "orbicularis_oculi"),
+    "cheekSquint": ("frontalis_lateralis", "levator_labii"),
+    "eyeSquint": ("frontalis_lateralis", "frontalis_medialis"),
+    "mouthFrown": ("zygomaticus", "orbicularis_oris", "mentalis"),
+    "mouthPucker": ("zygomaticus", "masseter", "depressor_anguli_oris", "mentalis"),
+    "mouthShrugLower": ("orbicularis_oris", "depressor_anguli_oris"),
+    "mouthShrugUpper": ("orbicularis_oris", "depressor_anguli_oris"),
+    "mouthSmile": ("depressor_anguli_oris", "orbicularis_oris", "masseter"),
+    "mouthUpperUp": ("orbicularis_oris", "zygomaticus"),
+    "noseSneer": ("zygomaticus", "orbicularis_oculi", "frontalis_medialis"),
+}
 _SIDES = ("Left", "Right")
 #: Steepness of the saturating part of a pull.
 _BEND = 3.0
+#: The same of what holds back, which is soon as large as it gets.
+_BEND_OF_HOLD = 12.0
 #: Where the logarithms of the pulls begin: of the own side, and of the other one.
 _OWN, _OTHER = -1.0, -4.0
+#: Where those of what holds back begin.
+_HELD = -4.0
 
 
 def _side(name: str) -> tuple[str, str]:
@@ -75,7 +96,7 @@ def tables(inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Tensor, Tenso
 
 
 class Agonists(nn.Module):
-    """What the recorded muscles of each output pull, 0 at rest and never falling.
+    """What the recorded muscles of each output pull, and what others hold back; 0 at rest.
 
     Parameters
     ----------
@@ -85,6 +106,7 @@ class Agonists(nn.Module):
 
     pulls: Tensor
     leading: Tensor
+    holds: Tensor
 
     def __init__(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         super().__init__()
@@ -94,6 +116,9 @@ class Agonists(nn.Module):
         begin = torch.where(own > 0, _OWN, _OTHER)
         self.straight = nn.Parameter(begin.clone())
         self.bent = nn.Parameter(begin.clone())
+        self.register_buffer("holds", _holds(inputs, outputs), persistent=False)
+        self.held_straight = nn.Parameter(torch.full_like(self.holds, _HELD))
+        self.held_bent = nn.Parameter(torch.full_like(self.holds, _HELD))
 
     def forward(self, level: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
         """Pulls (..., n_outputs) of levels (..., n_inputs), and 1 where a leading one is there."""
@@ -103,6 +128,24 @@ class Agonists(nn.Module):
         pull = pull + functional.linear(1.0 - torch.exp(-_BEND * level), bent)
         there = functional.linear(1.0 - missing, self.leading)
         return pull, torch.clamp(there, max=1.0)
+
+    def held(self, level: Tensor) -> Tensor:
+        """What antagonists and neighbours hold back (..., n_outputs) at levels (..., n_inputs)."""
+        straight = functional.softplus(self.held_straight) * self.holds
+        bent = functional.softplus(self.held_bent) * self.holds
+        held = functional.linear(level, straight)
+        return held + functional.linear(1.0 - torch.exp(-_BEND_OF_HOLD * level), bent)
+
+
+def _holds(inputs: Sequence[str], outputs: Sequence[str]) -> Tensor:
+    """Which inputs hold an output back, float32 (n_outputs, n_inputs), 0 or 1."""
+    found = torch.zeros(len(outputs), len(inputs))
+    for row, name in enumerate(outputs):
+        base, side = _side(name)
+        for column, muscle in enumerate(inputs):
+            kind, _, of = muscle.partition(".")
+            found[row, column] = float(kind in HOLDERS.get(base, ()) and (not side or of == side))
+    return found
 
 
 def agonists_of(inputs: Sequence[str], outputs: Sequence[str]) -> Agonists | None:

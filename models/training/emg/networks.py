@@ -5,7 +5,8 @@ exactly 0, whichever channels were recorded. The last layers are evaluated twice
 is there and on nothing, and subtracted; everything before has no bias.
 
 Expressions whose own muscles were recorded follow those (`anatomy`): pulls that never fall, times
-what the network makes of everything else, and a rest that fades in with the pull.
+what the network makes of everything else, and a rest that fades in with the pull, less what
+antagonists hold back; what is below 0 then is nothing.
 
 `FrameNetwork` is the per-frame multilayer perceptron of Büchner and others (CVPR 2025).
 `CausalNetwork` sees the last frames by a causal convolution and remembers what came before in a
@@ -26,7 +27,8 @@ from .anatomy import Agonists
 MISSING = -1.0
 #: Where a further slope may begin, in parts of full effort: thresholds of action units.
 _HINGES = (0.0, 0.15, 0.4, 0.8)
-#: How fast the rest fades in with the pull of an expression's own muscles.
+#: How fast what is told from everything else fades in with the pull of an expression's own muscles:
+#: a faint pull is a faint movement, whatever the others do.
 _FADE = 2.0
 _LOWEST_LOG_SPREAD, _HIGHEST_LOG_SPREAD = -6.0, 1.0
 
@@ -115,8 +117,10 @@ class Head(nn.Module):
         mean = self.mean(hidden) - self.mean(at_rest) + self.direct(features)
         if self.agonists is not None and level is not None:
             pull, led = self.agonists(level, context)
-            fade = 1.0 - led * torch.exp(-_FADE * pull)
-            mean = 2.0 * torch.sigmoid(self.factor(hidden)) * pull + fade * mean
+            fade = 1.0 - torch.exp(-_FADE * pull)
+            changed = torch.tanh(0.5 * self.factor(hidden)) * fade
+            mean = (1.0 + changed) * pull + (1.0 - led * (1.0 - fade)) * mean
+            mean = mean - self.agonists.held(level)
         # What is unsure must not change what is believed.
         spread = self.log_spread(hidden.detach())
         return mean, torch.clamp(spread, _LOWEST_LOG_SPREAD, _HIGHEST_LOG_SPREAD)
