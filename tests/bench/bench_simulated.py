@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import signal, stats
+from simulated_people import integrated_table, people_table
 
 from eifer.eifer_addon.signals.readers import read_recording
 from eifer.models.synthetic.mmm_writer import mmm_envelopes
@@ -28,6 +29,7 @@ DATA = Path(
 SEED = 21
 TASKS = (("schaede", "Face-At-Rest"), ("schaede", "Smile-Open"), ("emotion", "angry"))
 _WINDOW_S = 0.25
+_LINES_HZ = (50.0, 60.0)
 Row = dict[str, float]
 
 
@@ -44,7 +46,9 @@ def measures(channels: Iterable[np.ndarray], rate_hz: float) -> Row:
         level = windows.std(axis=1)
         if len(level) < 2 or level.max() <= 0:
             continue
-        active = windows[level >= np.percentile(level, 75)]
+        strong = level >= np.percentile(level, 75)
+        active = windows[strong]
+        clean = _without_hum(emg, rate_hz)[: windows.size].reshape(-1, size)[strong]
         frequency, power = signal.welch(active, rate_hz, nperseg=min(size, 512))
         # The hum of a session is no property of muscles.
         muscle = power.mean(axis=0) * (np.abs(frequency % 50 - 25) < 22)
@@ -55,8 +59,8 @@ def measures(channels: Iterable[np.ndarray], rate_hz: float) -> Row:
         rows.append([
             frequency[np.searchsorted(share, 0.5)],
             float((frequency * muscle).sum() / muscle.sum()),
-            float(np.median(np.abs(active).max(axis=1) / active.std(axis=1))),
-            float(np.median(stats.kurtosis(active, axis=1))), _hum_share(emg, rate_hz),
+            float(np.median(np.abs(clean).max(axis=1) / clean.std(axis=1))),
+            float(np.median(stats.kurtosis(clean, axis=1))), max(_hum_shares(emg, rate_hz)),
             float(slow.std() / emg.std()),
             float(np.percentile(level, 95) / np.percentile(level, 5)),
         ])  # fmt: skip
@@ -64,11 +68,19 @@ def measures(channels: Iterable[np.ndarray], rate_hz: float) -> Row:
     return dict(zip(names, np.median(rows, axis=0).tolist(), strict=True))
 
 
-def _hum_share(emg: np.ndarray, rate_hz: float) -> float:
-    """Part of the power in the band that lies within 1 Hz of 50 or 60 Hz."""
+def _hum_shares(emg: np.ndarray, rate_hz: float) -> list[float]:
+    """Part of the power in the band that lies within 1 Hz of 50, and of 60 Hz."""
     frequency, power = signal.periodogram(emg, rate_hz)
-    at = [(np.abs(frequency - line) < 1).nonzero()[0] for line in (50, 60)]
-    return float(max(power[k].sum() for k in at) / power.sum())
+    at = [(np.abs(frequency - line) < 1).nonzero()[0] for line in _LINES_HZ]
+    return [float(power[k].sum() / power.sum()) for k in at]
+
+
+def _without_hum(emg: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Without the stronger of both lines and its harmonics: a sine has no peaks."""
+    line = _LINES_HZ[int(np.argmax(_hum_shares(emg, rate_hz)))]
+    for harmonic in np.arange(line, min(450.0, 0.45 * rate_hz), line):
+        emg = signal.filtfilt(*signal.iirnotch(harmonic, harmonic / 3.0, rate_hz), emg)
+    return emg
 
 
 def clips(n_subjects: int) -> list[SimulatedClip]:
@@ -171,7 +183,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--subjects", type=int, default=3)
+    parser.add_argument("--people", type=int, help="print what so many people are like instead")
     options = parser.parse_args()
+    if options.people:
+        print("\n".join(people_table(SEED, options.people)))
+        fmov = DATA / "emg" / "nilsonne_FMOV_CC0"
+        print("\n".join(integrated_table(fmov, SEED, options.people)))
+        return
     made = clips(options.subjects)
     print("\n".join(table(made)))
     print(mmm_values(made))
