@@ -19,7 +19,6 @@ from eifer.eifer_addon.signals.activity import Activity
 from eifer.eifer_addon.signals.convert import to_activity
 from eifer.eifer_addon.signals.readers import read_recording
 from eifer.eifer_addon.track import ExpressionTrack
-from eifer.eifer_addon.video import batch_engine
 from eifer.eifer_addon.video.decode import open_video
 from eifer.models.synthetic.frames import FrameRenderer
 from eifer.models.synthetic.mmm_writer import Wanted, read_coverage, write_clip
@@ -180,9 +179,8 @@ def test_the_command_makes_what_is_missing_and_says_what_is_there_already(
 
 
 def test_a_scheduler_that_does_not_answer_is_a_failure_of_the_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(batch_engine, "_ANSWER_WITHIN", "1s")
     command = ["simulate", "--out", str(tmp_path / "x"), "--scheduler", "not-an-address:-1",
                "--tasks", "happy", "--no-video"]  # fmt: skip
     assert main(command) == 1
