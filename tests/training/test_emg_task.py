@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ torch_or_skip("lightning")
 
 from emg_folder_shim import DELAY_S, write_sessions  # noqa: E402
 
+from eifer.eifer_addon.cli import main  # noqa: E402
 from eifer.eifer_addon.errors import EiferError  # noqa: E402
 from eifer.eifer_addon.exchange import read_activity  # noqa: E402
 from eifer.eifer_addon.track import ExpressionTrack  # noqa: E402
@@ -62,6 +64,27 @@ def test_a_causal_model_learns_the_rule_and_the_delay(folder: Path, tmp_path: Pa
     assert abs(lags[int(np.argmax(scores))]) <= 1  # 33 ms; the delay to be learned is 80
     assert DELAY_S > 2 / 30
     assert track.provenance["mean_confidence"] > 0.5
+
+
+def test_the_command_trains_goes_on_and_leaves_a_model(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    few = [part for value in SMALL[2:] for part in ("--set", value)]
+    command = ["train", "emg2exp", "--data", str(folder), "--out", str(out), *few]
+    assert main([*command, "--set", "trainer.max_steps=6"]) == 0
+    assert f"Trained 6 steps: {out / 'emg2exp.onnx'}" in capsys.readouterr().out
+    assert main([*command, "--set", "trainer.max_steps=9"]) == 0
+    said = capsys.readouterr().out
+    assert "Trained 9 steps" in said
+    assert "resumed at step 6" in said
+    assert (
+        main(["train", "emg2exp", "--config", str(out / "config.yaml"), "--show-config", "--json"])
+        == 0
+    )
+    assert json.loads(capsys.readouterr().out)["trainer"]["max_steps"] == 9
+    activity, _ = read_clip(folder)
+    assert len(emg_to_expression(activity, out / "emg2exp.onnx")) > 100
 
 
 def test_a_model_of_a_frame_notes_the_delay_that_it_cannot_know(
