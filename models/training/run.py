@@ -44,7 +44,7 @@ from .run_folder import (
     start_from,
     versions,
 )
-from .task import Noting, Task, build_task
+from .task import Judging, Noting, Task, build_task
 
 _HOUR_S = 3600.0
 
@@ -274,6 +274,8 @@ class _Run:
             name = str(self._config.export["name"] or self._config.task)
             model = self._out / f"{name}.onnx"
             card = self._export(model, seconds, command)
+            if isinstance(self._task, Judging):
+                self._notes += self._task.judge(keeping.metrics)
         state = "stopped" if stopped else "done"
         if is_first():
             _note(self._out, {"state": state, "steps": counting.step})

@@ -34,6 +34,8 @@ How to plug a network in:
         hours, steps, command, versions and the facts of the data to the card afterwards.
     ``samples(module)`` (optional)
         Pictures (rows, columns, 3) uint8 by name, every ``trainer.sample_every`` steps.
+    ``judge(metrics)`` (optional)
+        Sentences for whoever trained a network that is not fit for use yet.
 """
 
 from __future__ import annotations
@@ -107,6 +109,15 @@ class Noting(Protocol):
 
     def notes(self) -> Sequence[str]:
         """What was left out and why, a sentence each."""
+        ...
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """A task that can tell from its validation that the result is not fit for use yet."""
+
+    def judge(self, metrics: Mapping[str, float]) -> Sequence[str]:
+        """What speaks against using it, a sentence each."""
         ...
 
 

@@ -60,6 +60,15 @@ def test_the_exported_translator_keeps_its_contract(name: str, tmp_path: Path) -
         assert decoded.scale == pytest.approx(112 * 7, rel=0.1)
 
 
+def test_who_trained_is_told_when_electrodes_stay() -> None:
+    task = _task("mc_cyclegan")
+    told = task.judge({"validation/covered": 0.111, "validation/restored": 0.112})
+    assert len(told) == 1
+    assert "0.112" in told[0]
+    assert not task.judge({"validation/covered": 0.111, "validation/restored": 0.05})
+    assert not task.judge({"validation/score": 0.5})  # recordings, of which nobody knows the truth
+
+
 def test_coverage_is_where_the_picture_was_changed() -> None:
     image = torch.full((1, 3, 64, 64), 0.5)
     clean = image.clone()

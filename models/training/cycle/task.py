@@ -30,6 +30,8 @@ _AUTHORS = {
 }
 _LICENCE = "as the recordings it was trained on"
 _FLAME_LICENCE = _LICENCE + "; it holds parts of the FLAME file, whose licence is the user's"
+#: A network that takes electrodes off is nearer to the truth than this times the film itself.
+_TAKES_OFF = 0.9
 #: Pictures shown while it is trained.
 _SHOWN = 4
 
@@ -55,6 +57,17 @@ class CycleTask:
     def notes(self) -> Sequence[str]:
         """Clips and frames that were left out, for whoever trains."""
         return self.data.notes
+
+    def judge(self, metrics: Mapping[str, float]) -> Sequence[str]:
+        """Whether electrodes come off, where the truth is known."""
+        before, after = (metrics.get(f"validation/{one}") for one in ("covered", "restored"))
+        if before is None or after is None or after <= _TAKES_OFF * before:
+            return []
+        return [
+            f"Where electrodes were, the result is {after:.3f} from the truth and the film itself "
+            f"{before:.3f}: this network does not take them off yet. Train it for more steps, on a "
+            "GPU if there is one, before it cleans films."
+        ]
 
     def samples(self, module: lightning.LightningModule) -> Mapping[str, np.ndarray]:
         """A row for each face: input, masked picture, rendering, output, cycled back."""
