@@ -24,6 +24,8 @@ TRAINED_SEED = 1
 #: What a model of single frames is given: the face is late by so much, in s.
 _LATE_S = 0.07
 _BEFORE_S, _AFTER_S = (-2.0, 0.0), (0.5, 4.0)
+#: Resamples of people for an interval.
+_RESAMPLES = 10_000
 _FMOV = (
     ("smile", "mouthSmile", "happy", "angry"),
     ("brow down", "browDown", "angry", "happy"),
@@ -164,21 +166,41 @@ def real(data: Path, *, quick: bool, models: Mapping[str, str], on_progress: OnP
         )
     named = models.get("emg2exp")
     tried = [named] if named else ["emg2exp_fridlund", "emg2exp_fridlund_causal"]
-    effects: dict[str, dict[str, float]] = {}
+    people: dict[str, list[dict[str, float]]] = {}
     for k, model in enumerate(["baseline", *tried]):
-        people = [person_effects(path, model) for path in files]
-        effects[model] = {key: effect_size([p[key] for p in people]) for key in people[0]}
+        people[model] = [person_effects(path, model) for path in files]
         on_progress(k + 1, 1 + len(tried))
     n = f"{len(files)} people"
-    rows = [
-        Row(f"{model}: {key}, d", d, n, None,
-            *((None, True, "the reference") if model == "baseline" else
-              (effects["baseline"][key], True, f"baseline {effects['baseline'][key]:.2f}")))
-        for key in effects["baseline"] for model, d in ((m, e[key]) for m, e in effects.items())
-    ]  # fmt: skip
+    rows = [_effect_row(key, model, people, n) for key, *_ in _FMOV for model in people]
     return Section("Real people (FMOV)", rows, [
-        "The target is the baseline's effect size. So few people cannot tell these apart."
+        "The target is the baseline's effect size. The interval is of the difference to it, over "
+        f"{_RESAMPLES} resamples of the same people."
     ])  # fmt: skip
+
+
+def _effect_row(
+    key: str, model: str, people: Mapping[str, Sequence[Mapping[str, float]]], n: str
+) -> Row:
+    """The effect size of one model, and how it differs from the baseline's."""
+    own, of_baseline = (np.array([p[key] for p in people[m]]) for m in (model, "baseline"))
+    name, d = f"{model}: {key}, d", effect_size(own)
+    if model == "baseline":
+        return Row(name, d, n, None, None, True, "the reference")
+    reference = effect_size(of_baseline)
+    low, high = difference_interval(own, of_baseline)
+    note = f"baseline {reference:.2f}; difference {d - reference:+.2f} ({low:+.2f} to {high:+.2f})"
+    return Row(name, d, n, None, reference, True, note)
+
+
+def difference_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the difference of two effect sizes of the same people, by resampling."""
+    drawn = np.random.default_rng(0).integers(0, len(first), (_RESAMPLES, len(first)))
+    # Where one person was drawn throughout there is no spread, and no effect size.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sizes = [v[drawn].mean(axis=1) / v[drawn].std(axis=1, ddof=1) for v in (first, second)]
+        difference = sizes[0] - sizes[1]
+    low, high = np.percentile(difference[np.isfinite(difference)], [2.5, 97.5])
+    return float(low), float(high)
 
 
 def person_effects(path: Path, model: str) -> dict[str, float]:
@@ -204,7 +226,7 @@ def _mean(curve: np.ndarray, times: np.ndarray, onset: float, window: tuple[floa
     return float(curve[inside].mean())
 
 
-def effect_size(people: list[float]) -> float:
+def effect_size(people: Sequence[float] | np.ndarray) -> float:
     """Cohen's d of paired values: their mean over their standard deviation; NaN without spread."""
     spread = float(np.std(people, ddof=1))
     return float(np.mean(people)) / spread if spread > 0 else float("nan")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from eifer.eifer_addon.cli import main
+from eifer.eifer_addon.evaluation.muscles import difference_interval
 from eifer.eifer_addon.evaluation.sections import Row, Section
 
 
@@ -48,6 +49,18 @@ def test_real_people_are_compared_with_the_baseline(test_data: Path, tmp_path: P
     trained = rows["emg2exp_fridlund: smile, d"]
     assert trained["target"] == rows["baseline: smile, d"]["value"]
     assert trained["met"] == (trained["value"] >= trained["target"])
+    assert "difference" in trained["note"]
+
+
+def test_the_interval_of_a_difference_holds_what_is_known_of_it() -> None:
+    rng = np.random.default_rng(3)
+    people = rng.normal(0.5, 1.0, 200)
+    assert difference_interval(people, people) == (0.0, 0.0)
+    # The same people with half the noise have twice the effect, here 0.5 more.
+    low, high = difference_interval(0.5 + 0.5 * (people - 0.5), people)
+    assert 0.2 < low < 0.5 < high < 0.9
+    # Two people: resamples of one alone tell nothing, and are left out.
+    assert np.isfinite(difference_interval(np.array([1.0, 2.0]), np.array([1.0, 3.0]))).all()
 
 
 @pytest.mark.parametrize(
