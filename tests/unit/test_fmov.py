@@ -74,6 +74,8 @@ def test_effect_size_is_that_of_cohen(example: ModuleType) -> None:
     found = example.effect_size(np.array([1.0, 2.0, 3.0]))
     assert found.d == pytest.approx(2.0)
     assert found.interval[0] <= 2.0 <= found.interval[1]
+    many = example.effect_size(np.random.default_rng(1).normal(0.5, 1.0, 40))
+    assert 0.0 < many.interval[0] < many.d < many.interval[1] < 1.1
 
 
 def test_the_example_runs_and_prints_its_table(folder: Path) -> None:
