@@ -112,6 +112,31 @@ def test_a_faint_smile_is_there_and_less_where_its_antagonists_tremble(name: str
     assert smiling(zygomaticus=0.02, **others) < 0.75 * alone
 
 
+@pytest.mark.parametrize("recorded", ["all", "usual"])
+@pytest.mark.parametrize("name", NAMES)
+def test_who_exceeds_the_calibration_keeps_the_expression(name: str, recorded: str) -> None:
+    model = built_in(name)
+    usual = tuple(m for m in model.card.inputs if m.startswith(("zygomaticus", "corrugator")))
+    names = model.card.inputs if recorded == "all" else usual
+    moved = {
+        "mouthSmileLeft": ("zygomaticus", "orbicularis_oculi"),
+        "browInnerUp": ("frontalis_medialis", "frontalis_lateralis"),
+        "browDownLeft": ("corrugator", "depressor_supercilii"),
+        "noseSneerLeft": ("levator_labii",),
+    }
+    for expression, muscles in moved.items():
+        if not any(m.startswith(muscles) for m in names):
+            continue
+        column = model.card.outputs.index(expression)
+        efforts = (0.4, 0.6, 0.8, 1.0, 1.3, 2.0, 4.0)
+        found = [
+            predict(posed(dict.fromkeys(muscles, effort), names), model).coefficients[-1, column]
+            for effort in efforts
+        ]
+        assert np.diff(found).min() > -0.02, (expression, found)
+        assert found[-1] > found[0]
+
+
 def test_uncertainty_stands_in_the_track() -> None:
     effort = {"corrugator": 0.8, "levator_labii": 0.7, "orbicularis_oculi": 0.7, "mentalis": 0.5}
     activity = posed(effort, muscles_of("fridlund"))

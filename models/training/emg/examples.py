@@ -1,15 +1,16 @@
 """Training examples: stretches of sessions, varied as recordings vary.
 
 What is varied: which channels there are (all of them in half of the examples; else pairs, sides or
-single channels are left out, down to two muscles, at times to those that most studies of faces
-record); the normalisation (by the calibration, or by the
-recording itself); the gain of each channel; the side (mirror images); and which side belongs to
-which movement: two movements are joined at the midline, so that a paralysed or one-sided face is
-nothing new. Coefficients of the middle take the mean of both then.
+single channels are left out, down to two muscles; at times there are only those that most studies
+of faces record, while the mouth rests but for its smile, as in people who watch); the normalisation
+(by the calibration, or by the recording itself); the gain of each channel; the side (mirror
+images); and which side belongs to which movement: two movements are joined at the midline, so that
+a paralysed or one-sided face is nothing new. Coefficients of the middle take the mean of both then.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,10 @@ _MONTAGES = (
     ("zygomaticus", "corrugator", "levator_labii"),
     ("zygomaticus", "corrugator", "frontalis_medialis"),
 )
+#: Muscles of mouth and jaw that rest in people who watch, and neither smile nor frown.
+_RESTING = ("masseter", "orbicularis_oris", "depressor_anguli_oris")
+#: Activity up to which they count as resting, and how many stretches are looked at for that.
+_QUIET, _TRIES = 0.35, 8
 
 
 class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
@@ -44,9 +49,9 @@ class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         Frames of an example.
     seed : int
     settings : mapping
-        ``keep_all``, ``montages``, ``mirror``, ``two_sided``, ``own_scale``: shares of the
-        examples (``montages`` of those that do not keep all channels); ``gain``,
-        ``coefficient_noise``: standard deviations.
+        ``watching``, ``keep_all``, ``mirror``, ``two_sided``, ``own_scale``: shares of the
+        examples (``keep_all`` of those that do not watch); ``gain``, ``coefficient_noise``:
+        standard deviations.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         self.muscle_sides, self.sides = sides_of(muscles), sides_of(coefficients)
         self.muscle_mirror, self.mirror = mirror_order(muscles), mirror_order(coefficients)
         self.bases = [name.partition(".")[0] for name in muscles]
+        self._others = [k for k, base in enumerate(self.bases) if base in _RESTING]
         frames = np.array([len(pair) for pair in self.pairs], np.float64)
         self._chances = frames / frames.sum()
         self._n = max(1, int(frames.sum() / length))
@@ -73,16 +79,18 @@ class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __getitem__(self, ticket: int | Ticket) -> tuple[Tensor, Tensor, Tensor]:
         index, epoch = ticket if isinstance(ticket, Ticket) else (ticket, 0)
         rng = example_rng(self.seed, index, epoch)
-        activity, coefficients, known = self._stretch(rng)
+        watches = rng.random() < self.settings["watching"]
+        activity, coefficients, known = self._quiet(rng) if watches else self._stretch(rng)
         if self.mirror is not None:
-            if rng.random() < self.settings["two_sided"]:
+            if not watches and rng.random() < self.settings["two_sided"]:
                 activity, coefficients, known = self._joined(
                     rng, (activity, coefficients, known), self._stretch(rng)
                 )
             if rng.random() < self.settings["mirror"] and self.muscle_mirror is not None:
                 activity = activity[:, self.muscle_mirror]
                 coefficients = coefficients[:, self.mirror]
-        activity = self._without(rng, self._gained(rng, activity))
+        activity = self._gained(rng, activity)
+        activity = self._usual(rng, activity) if watches else self._without(rng, activity)
         noise = float(self.settings["coefficient_noise"])
         if noise:
             coefficients = self._noisy(rng, coefficients, noise)
@@ -109,6 +117,27 @@ class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
             coefficients = np.pad(coefficients, ((0, short), (0, 0)), mode="edge")
             known = np.pad(known, (0, short))
         return activity, coefficients, known
+
+    def _quiet(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A stretch in which the mouth does no more than smile, or what comes nearest of some."""
+        found, least = self._stretch(rng), math.inf
+        for _ in range(_TRIES):
+            drawn = self._stretch(rng)
+            loudest = float(drawn[0][:, self._others].max(initial=0.0))
+            if loudest < least:
+                found, least = drawn, loudest
+            if least < _QUIET:
+                break
+        return found
+
+    def _usual(self, rng: np.random.Generator, activity: np.ndarray) -> np.ndarray:
+        """Only the channels of a usual study, where they are."""
+        usual = set(_MONTAGES[int(rng.integers(len(_MONTAGES)))])
+        there = activity.max(axis=0) > 0.5 * MISSING
+        keep = there & np.array([base in usual for base in self.bases])
+        if len({base for base, kept in zip(self.bases, keep, strict=True) if kept}) < _FEWEST:
+            return activity
+        return np.where(keep, activity, np.float32(MISSING))
 
     def _joined(
         self,
@@ -141,10 +170,7 @@ class Examples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         bases = sorted({base for base, is_there in zip(self.bases, there, strict=True) if is_there})
         keep = there.copy()
         way = rng.random()
-        usual = set(_MONTAGES[int(rng.integers(len(_MONTAGES)))]) & set(bases)
-        if rng.random() < self.settings["montages"] and len(usual) >= _FEWEST:
-            keep &= np.array([base in usual for base in self.bases])
-        elif way < 0.6:  # a few muscles, both sides
+        if way < 0.6:  # a few muscles, both sides
             count = int(rng.integers(_FEWEST, max(len(bases), _FEWEST + 1)))
             kept = set(rng.permutation(bases)[:count])
             keep &= np.array([base in kept for base in self.bases])

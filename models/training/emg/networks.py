@@ -17,6 +17,8 @@ act before the face moves.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,6 +29,10 @@ from .anatomy import Agonists
 MISSING = -1.0
 #: Where a further slope may begin, in parts of full effort: thresholds of action units.
 _HINGES = (0.0, 0.15, 0.4, 0.8)
+#: Effort from which on only an expression's own muscles move it further. Sessions hold few frames
+#: of full effort; what is learned from those would take a smile away from whoever smiles harder
+#: than in the calibration.
+_STRONG = 0.8
 #: How fast what is told from everything else fades in with the pull of an expression's own muscles:
 #: a faint pull is a faint movement, whatever the others do.
 _FADE = 2.0
@@ -42,13 +48,15 @@ class Encoding(nn.Module):
     positive : bool
         True for activity and bounded coefficients: hinges, growing with the logarithm above 1, and
         `MISSING` where a number is not known. False for coefficients of either sign.
+    most : float
+        More than this counts as this (positive).
     """
 
     scale: Tensor
 
-    def __init__(self, n_inputs: int, *, positive: bool) -> None:
+    def __init__(self, n_inputs: int, *, positive: bool, most: float = math.inf) -> None:
         super().__init__()
-        self.positive = positive
+        self.positive, self.most = positive, most
         self.n_inputs = n_inputs
         self.n_features = n_inputs * (len(_HINGES) if positive else 3)
         self.register_buffer("scale", torch.ones(n_inputs))
@@ -60,7 +68,7 @@ class Encoding(nn.Module):
             parts = [scaled, functional.relu(scaled), torch.tanh(scaled)]
             return torch.cat(parts, dim=-1), torch.zeros_like(values)
         missing = (values < 0.5 * MISSING).to(values.dtype)
-        level = self.level(values)
+        level = torch.clamp(self.level(values), max=self.most)
         return torch.cat([functional.relu(level - h) for h in _HINGES], dim=-1), missing
 
     @staticmethod
@@ -68,6 +76,11 @@ class Encoding(nn.Module):
         """Activity that grows with the logarithm above 1; what is missing rests."""
         level = functional.relu(values)
         return torch.clamp(level, max=1.0) + torch.log1p(functional.relu(level - 1.0))
+
+
+def _most(agonists: Agonists | None) -> float:
+    """Where features stop growing: with pulls, which go on, everything else knows no more."""
+    return math.inf if agonists is None else _STRONG
 
 
 class Head(nn.Module):
@@ -152,7 +165,7 @@ class FrameNetwork(nn.Module):
         agonists: Agonists | None = None,
     ) -> None:
         super().__init__()
-        self.encoding = Encoding(n_inputs, positive=positive)
+        self.encoding = Encoding(n_inputs, positive=positive, most=_most(agonists))
         self.head = Head(self.encoding.n_features, n_inputs, hidden, n_outputs, agonists)
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,7 +204,7 @@ class CausalNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.context, self.memory, self.mixed = context, memory, memory
-        self.encoding = Encoding(n_inputs, positive=positive)
+        self.encoding = Encoding(n_inputs, positive=positive, most=_most(agonists))
         self.mix = nn.Linear(self.encoding.n_features, self.mixed, bias=False)
         self.gate = nn.Linear(n_inputs, self.mixed, bias=False)
         self.convolution = nn.Conv1d(self.mixed, self.mixed, context, groups=self.mixed, bias=False)
