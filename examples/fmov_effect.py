@@ -8,7 +8,7 @@ three stages:
 * a person's effect: mean response to happy less mean response to angry faces for the smile, the
   reverse for the brow;
 * effect size d: mean over people divided by their standard deviation, with a 95 % interval from
-  all resamples of people (of more than six: 10,000 of them).
+  10,000 resamples of people.
 
 In the recording the response is a ratio, averaged over faces, then its logarithm (the yardstick,
 free of each amplifier's gain). Activity and coefficients are normalised and may be 0 before an
@@ -19,7 +19,6 @@ onset, so there the response is a difference. Run it with::
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,8 +30,7 @@ from eifer import api
 
 BEFORE_S, AFTER_S = (-2.0, 0.0), (0.5, 4.0)
 STAGES = ("recording, log ratio", "activity, difference", "track, difference")
-#: So many people have few enough resamples to look at every one.
-FEW = 6
+RESAMPLES = 10_000
 #: What is measured, its muscle, its coefficient, and which faces should raise it over which.
 MEASURES = (
     ("smile", "zygomaticus", "mouthSmile", "happy", "angry"),
@@ -96,12 +94,7 @@ def person_effects(path: Path) -> dict[tuple[str, str], float]:
 
 def effect_size(people: np.ndarray) -> Effect:
     """Cohen's d of paired values (n_people,) with a bootstrap interval over people."""
-    n = len(people)
-    if n <= FEW:
-        index = np.array(list(itertools.product(range(n), repeat=n)))
-    else:
-        index = np.random.default_rng(0).integers(0, n, (10_000, n))
-    samples = people[index]
+    samples = np.random.default_rng(0).choice(people, (RESAMPLES, len(people)))
     spread = samples.std(axis=1, ddof=1)
     kept = spread > 1e-12  # one person drawn every time has no spread
     low, high = np.percentile(samples[kept].mean(axis=1) / spread[kept], [2.5, 97.5])

@@ -226,7 +226,7 @@ def _mean(curve: np.ndarray, times: np.ndarray, onset: float, window: tuple[floa
     return float(curve[inside].mean())
 
 
-def effect_size(people: Sequence[float] | np.ndarray) -> float:
+def effect_size(people: np.ndarray) -> float:
     """Cohen's d of paired values: their mean over their standard deviation; NaN without spread."""
     spread = float(np.std(people, ddof=1))
     return float(np.mean(people)) / spread if spread > 0 else float("nan")
