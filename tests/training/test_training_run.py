@@ -9,6 +9,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,15 @@ def test_a_training_learns_and_leaves_a_model_whose_card_says_how_it_was_made(
     assert card.metrics["val/loss"] == pytest.approx(float(rows[-1]["val/loss"]))
     versions = json.loads((reference / "training.json").read_text())["versions"]
     assert {"eifer", "torch", "lightning"} <= set(versions)
+
+
+def test_what_speaks_against_the_result_is_told_at_the_end(tmp_path: Path) -> None:
+    class Judged(TinyTask):
+        def judge(self, metrics: Mapping[str, float]) -> Sequence[str]:
+            return [f"A loss of {metrics['val/loss']:.3f} is too much."]
+
+    made = train(a_config(WITHOUT), tmp_path, build=Judged, command=["test"])
+    assert made.notes == (f"A loss of {made.metrics['val/loss']:.3f} is too much.",)
 
 
 def test_a_killed_training_goes_on_to_the_very_same_result(reference: Path, tmp_path: Path) -> None:
