@@ -1,6 +1,6 @@
 """Training examples: stretches of sessions, varied as recordings vary.
 
-What is varied: which channels there are (all of them in half of the examples; else pairs, sides or
+What is varied: which channels there are (all of them in most of the examples; else pairs, sides or
 single channels are left out, down to two muscles; at times there are only those that most studies
 of faces record, while the mouth rests but for its smile, as in people who watch); the normalisation
 (by the calibration, or by the recording itself); the gain of each channel; the side (mirror
